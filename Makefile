@@ -1,0 +1,61 @@
+# Everything runs from this checkout: Python packages in .venv, the CDK CLI in node_modules. `make help` lists the tasks.
+PYTHON ?= python3
+BIN := .venv/bin
+HANDLER := $(shell find handler -name '*.py' -o -name requirements.txt)
+
+# jsii says it on every run; the README says which Node is needed.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 1
+export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo local test lint format bundle dist setup clean
+
+help: ## List the tasks
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+demo: setup ## Deploy, change and destroy a replicated secret on local AWS (KEEP=1 leaves local AWS running)
+	@$(BIN)/python -m local.demo $(if $(KEEP),--keep)
+
+local: setup ## Start local AWS and print the environment for your own cdk and aws (SPEED=20 to hurry, PORT=4566)
+	@$(BIN)/python -m local --speed $(or $(SPEED),1) --port $(or $(PORT),0)
+
+test: setup ## Run every test
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(TESTS)
+
+lint: setup ## Check style, types and the arrows between the modules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@PYTHONPATH=constructs:handler:. $(BIN)/lint-imports
+
+format: setup ## Format the code
+	@$(BIN)/ruff check --fix --exit-zero --quiet .
+	@$(BIN)/ruff format .
+
+bundle: build/handler.done ## Put the Lambda together in build/handler
+
+dist: setup ## Build the wheel and the source distribution into dist/
+	@$(BIN)/python -m build --outdir dist
+
+setup: .venv/done node_modules/done build/handler.done ## Install everything into the checkout
+
+clean: ## Remove what the tasks have made
+	rm -rf .venv node_modules build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.venv/done: requirements.txt pyproject.toml
+	@echo "Installing Python packages into .venv"
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"Python 3.11 or newer is needed, this is {sys.version}; set PYTHON=...")'
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+node_modules/done: package.json package-lock.json
+	@echo "Installing the CDK CLI into node_modules"
+	@npm ci --silent --no-audit --no-fund
+	@touch $@
+
+build/handler.done: $(HANDLER) hatch_build.py | .venv/done
+	@echo "Bundling the Lambda into build/handler"
+	@$(BIN)/python hatch_build.py build/handler
+	@touch $@

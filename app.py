@@ -1,0 +1,133 @@
+"""The app that `cdk deploy` runs: replicate a secret, an existing one or a new one, to other Regions.
+
+Context, all of it optional (`cdk deploy -c secretId=app/database -c replicaRegions='["eu-west-3"]'`):
+    secretId: the ARN or name of an existing secret. Left out: the stack makes one.
+    replicaRegions: a JSON list of Regions or of {"Region": ..., "KmsKeyId": ...}, or the AWS CLI's shorthand,
+        `Region=eu-west-3,KmsKeyId=alias/app Region=us-east-1`.
+    forceOverwriteReplicaSecret: true or false.
+    replicaRemovalPolicy: Delete, Retain or Promote.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_secretsmanager as sm
+from cdk_replicated_secret import ReplicaRegion, ReplicaRemovalPolicy, ReplicatedSecret
+from constructs import Construct
+
+STACK = "ReplicatedSecret"
+DEMO_REGIONS = ["eu-west-3", "us-east-1"]
+_CONTEXT = ("secretId", "replicaRegions", "forceOverwriteReplicaSecret", "replicaRemovalPolicy")
+_NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
+_ARN = re.compile(r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+")
+_COMPLETE_ARN = re.compile(r".*-[A-Za-z0-9]{6}")
+_REGIONS_ALLOWED = (
+    'give a JSON list, as ["eu-west-3", "us-east-1"] or [{"Region": "eu-west-3", "KmsKeyId": "alias/app"}], '
+    "or the AWS CLI's shorthand, as Region=eu-west-3,KmsKeyId=alias/app Region=us-east-1"
+)
+
+
+class ContextError(Exception):
+    """A context value that is not allowed; the message names it and what is."""
+
+    def __init__(self, key: str, value: object, allowed: str) -> None:
+        super().__init__(f"context {key} is {value!r}: {allowed}")
+
+
+def main() -> None:
+    """Synthesize the stack, or stop with a sentence that says what is wrong."""
+    app = cdk.App()
+    environment = cdk.Environment(
+        account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=os.environ.get("CDK_DEFAULT_REGION")
+    )
+    try:
+        stack = cdk.Stack(app, STACK, env=environment)
+        build(stack)
+    except (ContextError, ValueError) as error:
+        sys.exit(f"cdk-replicated-secret: {error}")
+    app.synth()
+
+
+def build(stack: cdk.Stack) -> ReplicatedSecret:
+    """Put into the stack what its context asks for.
+
+    Raises:
+        ContextError: a context value is not allowed.
+        ValueError: the construct refuses the values.
+    """
+    secret_id, regions, force, policy = (stack.node.try_get_context(key) for key in _CONTEXT)
+    replicated = ReplicatedSecret(
+        stack,
+        "Secret",
+        secret=None if secret_id is None else _secret(stack, secret_id),
+        regions=_regions(DEMO_REGIONS if regions is None else regions),
+        force_overwrite=_boolean(_CONTEXT[2], False if force is None else force),
+        replica_removal_policy=_policy("Delete" if policy is None else policy),
+    )
+    replicated.add_outputs()
+    return replicated
+
+
+def _secret(scope: Construct, secret_id: object) -> sm.ISecret:
+    if isinstance(secret_id, str) and _ARN.fullmatch(secret_id):
+        if _COMPLETE_ARN.fullmatch(secret_id):
+            return sm.Secret.from_secret_complete_arn(scope, "Primary", secret_id)
+        return sm.Secret.from_secret_partial_arn(scope, "Primary", secret_id)
+    if isinstance(secret_id, str) and _NAME.fullmatch(secret_id):
+        return sm.Secret.from_secret_name_v2(scope, "Primary", secret_id)
+    raise ContextError("secretId", secret_id, "give the ARN or the name of a secret")
+
+
+def _regions(value: object) -> list[ReplicaRegion]:
+    entries = _shorthand(value) if isinstance(value, str) else value
+    if not isinstance(entries, list):
+        raise ContextError("replicaRegions", value, _REGIONS_ALLOWED)
+    return [_region(entry, value) for entry in entries]
+
+
+def _shorthand(text: str) -> Any:
+    if text.lstrip().startswith(("[", "{", '"')):
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ContextError("replicaRegions", text, f"this is no JSON ({error}); {_REGIONS_ALLOWED}") from None
+    entries = []
+    for word in text.split():
+        pairs = [pair.partition("=") for pair in word.split(",")]
+        if any(not (key and equals and value) for key, equals, value in pairs):
+            raise ContextError("replicaRegions", text, f"{word!r} is not understood; {_REGIONS_ALLOWED}")
+        entries.append({key: value for key, _, value in pairs})
+    return entries
+
+
+def _region(entry: object, given: object) -> ReplicaRegion:
+    if isinstance(entry, str):
+        return ReplicaRegion(entry)
+    if isinstance(entry, Mapping) and "Region" in entry and set(entry) <= {"Region", "KmsKeyId"}:
+        return ReplicaRegion(str(entry["Region"]), encryption_key=entry.get("KmsKeyId") or None)
+    raise ContextError("replicaRegions", given, f"{entry!r} is not understood; {_REGIONS_ALLOWED}")
+
+
+def _boolean(key: str, value: object) -> bool:
+    if str(value).lower() not in ("true", "false"):
+        raise ContextError(key, value, "use true or false")
+    return str(value).lower() == "true"
+
+
+def _policy(value: object) -> ReplicaRemovalPolicy:
+    try:
+        return ReplicaRemovalPolicy(value)
+    except ValueError:
+        allowed = ", ".join(policy.value for policy in ReplicaRemovalPolicy)
+        raise ContextError(_CONTEXT[3], value, f"use one of {allowed}") from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The Lambda behind ``Custom::ReplicatedSecret``: request, observe, plan, apply, wait, answer."""

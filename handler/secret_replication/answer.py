@@ -1,0 +1,111 @@
+"""The answer: what CloudFormation is told, in at most 4,096 bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import ReplicationError
+from .plan import Observed
+from .ports import ReplicaStatus
+
+# P1: over it CloudFormation says "Response object is too long." or the stack hangs.
+MAX_BYTES = 4096
+# Room for the reason among the ids; a reader wants the telling part, which comes first.
+MAX_REASON_LENGTH = 1000
+_CUT = " [...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """SUCCESS when ``reason`` is empty, FAILED with it otherwise. ``data``: GetAtt's attributes, all strings."""
+
+    physical_id: str
+    reason: str = ""
+    data: Mapping[str, str] = field(default_factory=dict)
+
+
+def body(answer: Answer, event: Mapping[str, Any]) -> bytes:
+    """The response object for ``event``, as the bytes to PUT.
+
+    Raises:
+        ReplicationError: it would be longer than ``MAX_BYTES``.
+    """
+    response: dict[str, object] = {
+        "Status": "FAILED" if answer.reason else "SUCCESS",
+        "PhysicalResourceId": answer.physical_id,
+        "StackId": event["StackId"],
+        "RequestId": event["RequestId"],
+        "LogicalResourceId": event["LogicalResourceId"],
+    }
+    if answer.reason:
+        response["Reason"] = shortened(answer.reason)
+    if answer.data:
+        response["Data"] = dict(answer.data)
+    encoded = json.dumps(response, separators=(",", ":")).encode()
+    if len(encoded) > MAX_BYTES:
+        raise ReplicationError(
+            f"the answer is {len(encoded)} bytes long, CloudFormation takes {MAX_BYTES}: "
+            "split ReplicaRegions over several resources"
+        )
+    return encoded
+
+
+def shortened(reason: str) -> str:
+    """The reason, cut at its end where it is too long. Non-ASCII is escaped first: six bytes for one would not fit."""
+    text = reason.encode("ascii", "backslashreplace").decode()
+    return text if len(text) <= MAX_REASON_LENGTH else text[: MAX_REASON_LENGTH - len(_CUT)] + _CUT
+
+
+def success(observed: Observed, regions: list[str], event: Mapping[str, Any]) -> Answer:
+    """The answer for replicas that are all InSync, with as many attributes as fit.
+
+    Dropped in this order, each kind whole: the optional fields of ReplicationStatus, ``KmsKeyId.*``, ``ReplicaArn.*``.
+
+    Raises:
+        ReplicationError: not even the attributes that are always there fit.
+    """
+    for level in range(_LEVELS):
+        answer = Answer(str(observed.arn), data=_attributes(observed, regions, level))
+        try:
+            body(answer, event)
+        except ReplicationError:
+            if level == _LEVELS - 1:
+                raise
+        else:
+            break
+    return answer
+
+
+_LEVELS = 4
+
+
+def _attributes(observed: Observed, regions: list[str], level: int) -> dict[str, str]:
+    replicas = [observed.replicas[region] for region in sorted(regions)]
+    data = {
+        "ARN": str(observed.arn),
+        "PrimaryRegion": observed.arn.region,
+        "ReplicationStatus": json.dumps([_entry(r, whole=level == 0) for r in replicas], separators=(",", ":")),
+        "Regions": ",".join(replica.region for replica in replicas),
+    }
+    data |= {f"Status.{replica.region}": replica.status for replica in replicas}
+    if level <= 2:  # noqa: PLR2004 - the order above
+        data |= {f"ReplicaArn.{replica.region}": str(observed.arn.in_region(replica.region)) for replica in replicas}
+    if level <= 1:
+        data |= {f"KmsKeyId.{replica.region}": replica.kms_key for replica in replicas}
+    return data
+
+
+def _entry(replica: ReplicaStatus, *, whole: bool) -> dict[str, str]:
+    """In the API's own shape (F3)."""
+    entry = {"Region": replica.region, "Status": replica.status}
+    if whole:
+        optional = {
+            "KmsKeyId": replica.kms_key,
+            "StatusMessage": replica.message,
+            "LastAccessedDate": replica.last_accessed,
+        }
+        entry |= {key: value for key, value in optional.items() if value}
+    return entry

@@ -1,0 +1,153 @@
+"""The one module that imports crhelper: the protocol, with its traps put right (docs/decisions/0002)."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import urllib3
+from crhelper import FAILED, CfnResource
+
+from .answer import Answer, body
+from .errors import MalformedEventError, ReplicationError
+from .request import check_event, fallback_physical_id
+
+Serve = Callable[[Mapping[str, Any], float, Callable[[str], None]], Answer]
+
+# Before Lambda ends the invocation, and after the deadline of our own (service.ANSWER_MARGIN): the last resort.
+GUARD_MARGIN = 8.0
+# One PUT to S3 takes well under a second; three tries with their pauses stay inside the margin.
+_PUT_TIMEOUT = urllib3.Timeout(connect=1.5, read=2.0)
+_PAUSES = (0.25, 0.5)
+_S3_HOST = re.compile(
+    r"[a-z0-9.-]+\.s3(?:[.-][a-z0-9-]+)*"
+    r"\.(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)"
+)
+# These log the event, bodies or the ResponseURL at DEBUG and INFO, whatever level the function has (C5, P9).
+_TALKATIVE = ("crhelper", "botocore", "boto3", "urllib3")
+
+
+class AnswerNotDeliveredError(Exception):
+    """CloudFormation did not take the answer. Raised out of the function, so that Lambda tries again and counts it."""
+
+
+class UnexpectedError(Exception):
+    """A defect of ours."""
+
+
+class CustomResource(CfnResource):  # type: ignore[misc]  # crhelper has no types for what is overridden here (C10)
+    """One request's protocol: ``CustomResource(serve)(event, context)`` answers it, once.
+
+    Args:
+        serve: the work. It gets the event, the seconds left, and a function to call with the physical id as soon
+            as that is known.
+    """
+
+    # crhelper makes three boto3 clients for its polling, which is not used here, except under SAM (C7, C9).
+    _sam_local = property(lambda self: True, lambda self, value: None)
+
+    def __init__(self, serve: Serve) -> None:
+        super().__init__(json_logging=False, log_level="INFO", boto_level="ERROR", sleep_on_delete=0)
+        self._serve = serve
+        self._lock = threading.Lock()
+        self._answered = False
+        self.delivered = False
+
+    def __call__(self, event: object, context: Any) -> None:
+        """Serve the event and answer it.
+
+        Raises:
+            MalformedEventError: nobody can be answered, or the ResponseURL is not CloudFormation's.
+            AnswerNotDeliveredError: the answer was not taken.
+        """
+        checked = check_event(event)
+        check_response_url(checked["ResponseURL"])
+        # crhelper looks the function up by RequestType before ours can refuse it.
+        super().__call__({**checked, "RequestType": str(checked.get("RequestType"))}, context)
+        with self._lock:
+            if not self.delivered:
+                raise AnswerNotDeliveredError(f"CloudFormation did not take the answer to request {self.RequestId}")
+
+    def _log_setup(self, event: Mapping[str, Any], context: Any) -> None:
+        for name in _TALKATIVE:
+            logging.getLogger(name).setLevel(logging.WARNING)
+
+    def _get_func(self) -> Callable[[Mapping[str, Any], Any], str]:
+        """The same function for every RequestType: a missing one would answer SUCCESS (C8)."""
+        return self._work
+
+    def _work(self, event: Mapping[str, Any], context: Any) -> str:
+        try:
+            answer = self._serve(event, context.get_remaining_time_in_millis() / 1000, self._known)
+        except Exception as error:
+            # crhelper logs the traceback and reports the text; a KeyError's text alone tells nothing.
+            raise UnexpectedError(f"unexpected {type(error).__name__}: {error}; the function's log says more") from error
+        self.Data = dict(answer.data)
+        if answer.reason:
+            self.Status, self.Reason = FAILED, answer.reason
+        return answer.physical_id
+
+    def _known(self, physical_id: str) -> None:
+        self.PhysicalResourceId = physical_id
+
+    def _set_timeout(self) -> None:
+        seconds = self._context.get_remaining_time_in_millis() / 1000 - GUARD_MARGIN
+        self._timer = threading.Timer(max(0.0, seconds), self._timeout)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _send(self, status: str | None = None, reason: str = "", send_response: object = None) -> None:
+        """Answer, if nobody has yet: the guard runs on another thread (C1)."""
+        with self._lock:
+            if self._answered:
+                return
+            self._answered = True
+            physical_id = self.PhysicalResourceId or fallback_physical_id(self._event)
+            failure = (reason if status else self.Reason) or "the function failed without a word; see its log"
+            failed = FAILED in (status, self.Status)
+            answer = Answer(physical_id, failure) if failed else Answer(physical_id, data=self.Data)
+            try:
+                encoded = body(answer, self._event)
+            except ReplicationError as error:
+                encoded = body(Answer(physical_id, f"{error.code}: {error}"), self._event)
+            self.delivered = _put(self._response_url, encoded)
+
+
+def check_response_url(url: str) -> None:
+    """Only CloudFormation is answered: https to S3, or the local endpoint that AWS_ENDPOINT_URL names on purpose.
+
+    Raises:
+        MalformedEventError: it is another URL. The message does not show it: it is a bearer token (P9).
+    """
+    parts, local = urlsplit(url), urlsplit(os.environ.get("AWS_ENDPOINT_URL", ""))
+    to_s3 = parts.scheme == "https" and _S3_HOST.fullmatch(parts.netloc) is not None
+    to_local = bool(local.netloc) and (parts.scheme, parts.netloc) == (local.scheme, local.netloc)
+    if not (to_s3 or to_local):
+        raise MalformedEventError(f"the ResponseURL points to {parts.hostname}, which is not CloudFormation: not answered")
+
+
+def _put(url: str, encoded: bytes) -> bool:
+    """PUT the answer; True when it was taken. A refusal (4xx) is final, everything else is tried again (C3)."""
+    log = logging.getLogger(__name__)
+    http = urllib3.PoolManager(retries=False, timeout=_PUT_TIMEOUT)
+    for pause in (*_PAUSES, None):
+        try:
+            # S3 signs the URL without a content type, so none may be sent.
+            status = http.request("PUT", url, body=encoded, headers={"Content-Type": ""}).status
+        except urllib3.exceptions.HTTPError as error:
+            status, problem = 0, type(error).__name__
+        else:
+            problem = f"status {status}"
+        if status == 200:  # noqa: PLR2004
+            return True
+        log.warning("CloudFormation did not take the answer: %s", problem)
+        if pause is None or 400 <= status < 500:  # noqa: PLR2004
+            return False
+        time.sleep(pause)
+    return False

@@ -1,0 +1,50 @@
+"""The Lambda's entry: ``secret_replication.main.handler``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.data_classes.cloudformation_custom_resource_event import (
+    CloudFormationCustomResourceEvent,
+)
+
+from .answer import Answer
+from .cloudformation import CustomResource
+from .secrets_manager import Boto3SecretsManager
+from .service import serve
+from .wait import SystemClock
+
+
+def handler(event: dict[str, Any], context: Any) -> None:
+    """Answer one custom resource request of CloudFormation.
+
+    Args:
+        event: the request.
+        context: Lambda's context object.
+
+    Raises:
+        MalformedEventError: the event is not CloudFormation's; nobody was answered.
+        AnswerNotDeliveredError: CloudFormation did not take the answer; Lambda tries again.
+    """
+    region = os.environ["AWS_REGION"]
+    aws = Boto3SecretsManager(region)
+    log = Logger(service="cdk-replicated-secret")
+
+    def work(checked: Mapping[str, Any], seconds: float, known: Callable[[str], None]) -> Answer:
+        request = CloudFormationCustomResourceEvent(dict(checked))
+        # Never the event itself: it carries the ResponseURL.
+        log.append_keys(
+            stack=request.stack_id, logical_id=request.logical_resource_id, operation=request.request_type,
+            request_id=request.request_id,
+        )
+        answer = serve(checked, aws=aws, clock=SystemClock(), log=log, region=region, seconds=seconds, known=known)
+        if answer.reason:
+            log.error(answer.reason, physical_id=answer.physical_id)
+        else:
+            log.info("done", physical_id=answer.physical_id)
+        return answer
+
+    CustomResource(work)(event, context)

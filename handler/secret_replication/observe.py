@@ -1,0 +1,55 @@
+"""Observe: one DescribeSecret for the primary, and one in a replica's Region only where the list cannot tell."""
+
+from __future__ import annotations
+
+from .errors import AccessDeniedError, RefusedError, SecretDeletedError, SecretNotFoundError
+from .ownership import claims
+from .plan import Desired, Elsewhere, Observed
+from .ports import SecretsManager
+from .regions import SecretArn
+from .request import RemovalPolicy
+
+
+def observe(aws: SecretsManager, secret_id: str, desired: Desired) -> Observed:
+    """What is true of the primary and of the replicas that ``desired.owner`` manages.
+
+    Args:
+        aws: Secrets Manager.
+        secret_id: ARN or name of the primary.
+        desired: decides which replica Regions are worth a question.
+
+    Raises:
+        SecretNotFoundError: there is no such secret.
+        SecretDeletedError: it is scheduled for deletion.
+        RefusedError: it is a replica itself (F15).
+    """
+    primary = aws.describe(secret_id)
+    if primary.deleted:
+        raise SecretDeletedError(
+            f"SecretId {secret_id} is scheduled for deletion: restore it with RestoreSecret, or name another secret"
+        )
+    if primary.is_replica:
+        raise RefusedError(
+            f"SecretId {secret_id} is a replica: its primary is in {primary.primary_region}. "
+            f"Name the primary: {primary.arn.in_region(primary.primary_region)}"
+        )
+    owned = claims(primary.tags, primary.arn.region)
+    elsewhere = {}
+    for region, claim in owned.items():
+        if not claim.owner.same_resource(desired.owner):
+            continue
+        listed, dropped = region in primary.replicas, region not in desired.replicas
+        # A removal leaves the primary's list at once and the Region later (F18); a promotion is seen only there.
+        if not listed or (dropped and desired.policy is RemovalPolicy.PROMOTE):
+            elsewhere[region] = _ask(aws, primary.arn.in_region(region))
+    return Observed(primary.arn, primary.replicas, owned, elsewhere)
+
+
+def _ask(aws: SecretsManager, replica: SecretArn) -> Elsewhere:
+    try:
+        found = aws.describe(str(replica))
+    except (SecretNotFoundError, SecretDeletedError):
+        return Elsewhere.GONE
+    except AccessDeniedError:
+        return Elsewhere.UNVERIFIED
+    return Elsewhere.REPLICA if found.is_replica else Elsewhere.STANDALONE

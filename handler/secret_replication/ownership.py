@@ -1,0 +1,96 @@
+"""Who owns a replica: one tag on the primary for each, written before the replica is touched.
+
+Key: ``cdk-replicated-secret:<region>``.
+Value: ``<created|adopted> <primary region> <stack id's UUID> <logical id> <stack name>``.
+
+DescribeSecret returns tags, so one call shows the whole state. Tags are copied to replicas and stay on a
+promoted one, so the value names the primary's Region: a tag that names another one is a leftover (F20, F23).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+
+TAG_PREFIX = "cdk-replicated-secret:"
+_VALUE_MAX_LENGTH = 256
+# Logical ids are alphanumeric and up to 255 characters. What is longer, or could not stand in a tag, keeps its head
+# and gets a digest, so that the value fits and stays unique.
+_LOGICAL_ID = re.compile(r"[A-Za-z0-9.:_-]{1,128}")
+_HEAD_LENGTH = 111
+_DIGEST_LENGTH = 16
+
+
+class Origin(Enum):
+    """Whether this resource made the replica or found it already there."""
+
+    CREATED = "created"
+    ADOPTED = "adopted"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A resource in a stack. ``stack`` is the UUID of the stack id; ``stack_name`` is for readers only."""
+
+    stack: str
+    logical_id: str
+    stack_name: str = ""
+
+    @classmethod
+    def of(cls, stack_id: str, logical_id: str) -> Owner:
+        """From a stack id: ``arn:PARTITION:cloudformation:REGION:ACCOUNT:stack/NAME/UUID``."""
+        _, _, rest = stack_id.partition("/")
+        name, _, uuid = rest.partition("/")
+        if not _LOGICAL_ID.fullmatch(logical_id):
+            digest = hashlib.sha256(logical_id.encode()).hexdigest()[:_DIGEST_LENGTH]
+            logical_id = f"{re.sub('[^A-Za-z0-9]', '-', logical_id)[:_HEAD_LENGTH]}-{digest}"
+        return cls(uuid or name or stack_id, logical_id, name)
+
+    def same_resource(self, other: Owner) -> bool:
+        """Whether both are one resource."""
+        return self.same_stack(other) and self.logical_id == other.logical_id
+
+    def same_stack(self, other: Owner) -> bool:
+        """Whether both are resources of one stack."""
+        return self.stack == other.stack
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A replica's tag, read."""
+
+    origin: Origin
+    primary_region: str
+    owner: Owner
+
+    def by(self, owner: Owner) -> Claim:
+        """The same claim in another resource's hands."""
+        return replace(self, owner=owner)
+
+    @property
+    def value(self) -> str:
+        """The tag's value, at most 256 characters."""
+        fields = (self.origin.value, self.primary_region, self.owner.stack, self.owner.logical_id, self.owner.stack_name)
+        return " ".join(fields)[:_VALUE_MAX_LENGTH].rstrip()
+
+
+def tag_key(region: str) -> str:
+    """The tag that records the replica in ``region``."""
+    return TAG_PREFIX + region
+
+
+def claims(tags: Mapping[str, str], primary_region: str) -> dict[str, Claim]:
+    """The claims among a primary's tags, by Region. Leftovers of another primary count for nothing."""
+    found = {key.removeprefix(TAG_PREFIX): _parse(value) for key, value in tags.items() if key.startswith(TAG_PREFIX)}
+    return {region: claim for region, claim in found.items() if claim.primary_region in (primary_region, "")}
+
+
+def _parse(value: str) -> Claim:
+    """A value that somebody else wrote is a claim of an unknown owner: never ours, never to be overwritten."""
+    origin, primary_region, stack, logical_id, name = (*value.split(" ", 4), "", "", "", "", "")[:5]
+    if origin not in {member.value for member in Origin} or not stack or not logical_id:
+        return Claim(Origin.ADOPTED, "", Owner(value, "", ""))
+    return Claim(Origin(origin), primary_region, Owner(stack, logical_id, name))

@@ -1,0 +1,182 @@
+"""The planner: what is declared and what is observed, to what is to be done. Pure; docs/lifecycle.md is its table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from .keys import SameKey, same_key
+from .ownership import Claim, Origin, Owner
+from .ports import FAILED, IN_SYNC, ReplicaStatus
+from .reasons import Cure, cure
+from .regions import SecretArn
+from .request import RemovalPolicy
+
+
+class Elsewhere(Enum):
+    """What the replica's own Region says about the replica's ARN."""
+
+    NOT_ASKED = "not asked"
+    GONE = "gone"
+    REPLICA = "a replica"
+    STANDALONE = "a standalone secret"
+    UNVERIFIED = "could not be asked"
+
+
+class Step(Enum):
+    """What to do about one Region, in the order in which the kinds are carried out."""
+
+    ADD = "tag it as created, then replicate"
+    ADOPT = "tag it as adopted"
+    TAKE_OVER = "tag it as ours, keeping created or adopted"
+    REPLICATE = "replicate again"
+    REMOVE = "remove it from replication"
+    PROMOTE = "stop replication to it"
+    UNTAG = "remove the tag"
+    WAIT = "wait"
+    NOTHING = "nothing"
+    FAIL = "fail, saying why"
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What is to be true. ``replicas``: Region to KMS key (None: the default key); empty for a Delete."""
+
+    owner: Owner
+    replicas: Mapping[str, str | None] = field(default_factory=dict)
+    force: bool = False
+    policy: RemovalPolicy = RemovalPolicy.DELETE
+    changed_keys: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What is true: the primary's replicas and claims by Region, and what replica Regions said where they were asked."""
+
+    arn: SecretArn
+    replicas: Mapping[str, ReplicaStatus] = field(default_factory=dict)
+    claims: Mapping[str, Claim] = field(default_factory=dict)
+    elsewhere: Mapping[str, Elsewhere] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What this run has tried for one Region.
+
+    ``retries``: repairs of Failed so far. ``resting``: too soon for the next one. ``rekeyed_from``: the key that was
+    reported when the call that changes it in place was made. ``refused``: replicating over the existing entry is an
+    error, so it must be removed first. ``removed``: that was done, so what is there now is new.
+    """
+
+    retries: int = 0
+    resting: bool = False
+    rekeyed_from: str = ""
+    refused: bool = False
+    removed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A step for each Region that matters, and for those that fail the reason."""
+
+    steps: Mapping[str, Step]
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+    def regions(self, *steps: Step) -> list[str]:
+        """The Regions with one of these steps, sorted."""
+        return sorted(region for region, step in self.steps.items() if step in steps)
+
+    @property
+    def done(self) -> bool:
+        """Nothing is left to do or to wait for."""
+        return set(self.steps.values()) <= {Step.NOTHING}
+
+
+def plan(desired: Desired, observed: Observed, tried: Mapping[str, Tried] | None = None) -> Plan:
+    """The next steps.
+
+    A Region is dropped only once everything declared is true: an update that fails has then lost nothing.
+    """
+    reasons: dict[str, str] = {}
+    steps: dict[str, Step] = {}
+    for region in desired.replicas:
+        step, reason = _declared(region, desired, observed, (tried or {}).get(region, Tried()))
+        steps[region] = step
+        if reason:
+            reasons[region] = reason
+    if set(steps.values()) <= {Step.NOTHING}:
+        for region, claim in observed.claims.items():
+            if region not in desired.replicas and claim.owner.same_resource(desired.owner):
+                steps[region] = _dropped(region, claim, desired.policy, observed)
+    return Plan(steps, reasons)
+
+
+def _declared(region: str, desired: Desired, observed: Observed, tried: Tried) -> tuple[Step, str]:
+    claim, replica = observed.claims.get(region), observed.replicas.get(region)
+    if claim is None:
+        return (Step.ADD if replica is None else Step.ADOPT), ""
+    if not claim.owner.same_stack(desired.owner):
+        return Step.FAIL, _owned_elsewhere(region, claim, observed.arn)
+    if not claim.owner.same_resource(desired.owner):
+        return Step.TAKE_OVER, ""
+    if replica is None:
+        return (Step.WAIT if observed.elsewhere.get(region) is Elsewhere.REPLICA else Step.ADD), ""
+    if replica.status == FAILED:
+        return _failed(claim, replica, cure(replica.message, force=desired.force), tried)
+    if replica.status != IN_SYNC:
+        return Step.WAIT, ""
+    return _in_sync(region, desired, claim, replica, tried)
+
+
+def _failed(claim: Claim, replica: ReplicaStatus, remedy: Cure, tried: Tried) -> tuple[Step, str]:
+    exhausted = remedy.retries is not None and tried.retries >= remedy.retries
+    may_not_be_removed = tried.refused and claim.origin is Origin.ADOPTED
+    if exhausted or may_not_be_removed:
+        return Step.FAIL, f"{replica.message or 'Failed'} To mend it, {remedy.advice}."
+    if tried.resting:
+        return Step.WAIT, ""
+    return (Step.REMOVE if tried.refused else Step.REPLICATE), ""
+
+
+def _in_sync(
+    region: str, desired: Desired, claim: Claim, replica: ReplicaStatus, tried: Tried
+) -> tuple[Step, str]:
+    same = same_key(desired.replicas[region], replica.kms_key)
+    if same is SameKey.UNKNOWN:
+        # The change of the property decides; a key that is still called the same after the call has not changed.
+        changed = region not in desired.changed_keys or tried.removed or tried.rekeyed_from not in ("", replica.kms_key)
+        same = SameKey.YES if changed else SameKey.NO
+    if same is SameKey.YES:
+        return Step.NOTHING, ""
+    if claim.origin is Origin.ADOPTED:
+        return Step.FAIL, (
+            f"was there before this resource, with the key {replica.kms_key}, and is not re-keyed. "
+            f"Declare that KmsKeyId, or remove the replica so that this resource makes its own."
+        )
+    if not tried.rekeyed_from and not tried.refused:
+        return Step.REPLICATE, ""
+    if not tried.removed:
+        return Step.REMOVE, ""
+    return Step.FAIL, f"has the key {replica.kms_key} although {desired.replicas[region]} was asked for twice."
+
+
+def _dropped(region: str, claim: Claim, policy: RemovalPolicy, observed: Observed) -> Step:
+    if claim.origin is Origin.ADOPTED or policy is RemovalPolicy.RETAIN:
+        return Step.UNTAG
+    listed, there = region in observed.replicas, observed.elsewhere.get(region, Elsewhere.NOT_ASKED)
+    if listed and policy is RemovalPolicy.PROMOTE and there is Elsewhere.REPLICA:
+        return Step.PROMOTE
+    if listed:
+        return Step.REMOVE
+    return Step.WAIT if there is Elsewhere.REPLICA else Step.UNTAG
+
+
+def _owned_elsewhere(region: str, claim: Claim, arn: SecretArn) -> str:
+    owner = claim.owner
+    who = f"{owner.logical_id} of stack {owner.stack_name or owner.stack}" if owner.logical_id else owner.stack
+    return (
+        f"belongs to {who}. Remove it there first; if that stack is gone, release it with: "
+        f"aws secretsmanager untag-resource --region {arn.region} --secret-id {arn} "
+        f"--tag-keys cdk-replicated-secret:{region}"
+    )

@@ -1,0 +1,75 @@
+"""One request to one answer: the whole of what the function does, without the protocol around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .answer import Answer, success
+from .errors import ReplicationError, SecretDeletedError, SecretNotFoundError
+from .plan import Desired
+from .ports import Clock, Log, SecretsManager
+from .reconcile import Reconciler
+from .request import Operation, Request, fallback_physical_id, parse
+from .wait import Patience
+
+# Seconds kept back for the answer itself, out of what Lambda and ServiceTimeout allow: a PUT and its retries.
+ANSWER_MARGIN = 15.0
+
+
+def serve(
+    event: Mapping[str, Any],
+    *,
+    aws: SecretsManager,
+    clock: Clock,
+    log: Log,
+    region: str,
+    seconds: float,
+    known: Callable[[str], None] = lambda _: None,
+) -> Answer:
+    """Carry out a checked event.
+
+    Args:
+        event: the custom resource request.
+        aws: Secrets Manager.
+        clock: time.
+        log: where the steps are told; never the event, the ResponseURL or the attributes.
+        region: where a primary given by name lives.
+        seconds: what Lambda has left for this invocation.
+        known: called with the physical id as soon as it is known, for an answer that has to go out before the end.
+
+    Returns:
+        The answer, a failed one included: every ReplicationError becomes its reason.
+    """
+    known(fallback_physical_id(event))
+    try:
+        request = parse(event, region=region)
+    except ReplicationError as error:
+        return Answer(fallback_physical_id(event), _reason(error))
+    run = Reconciler(aws, _desired(request), Patience.lasting(clock, _time_to_work(request, seconds)), log, known)
+    try:
+        if not request.secret_id:
+            return Answer(request.physical_id)
+        observed = run.run(request.secret_id)
+        return success(observed, sorted(request.declaration.replicas), event)
+    except (SecretNotFoundError, SecretDeletedError) as error:
+        if request.operation is not Operation.DELETE:
+            return Answer(run.physical_id or request.physical_id, _reason(error))
+        log.info("the secret is gone: nothing is left to delete", secret=request.secret_id)
+        return Answer(request.physical_id)
+    except ReplicationError as error:
+        return Answer(run.physical_id or request.physical_id, _reason(error))
+
+
+def _desired(request: Request) -> Desired:
+    declaration = request.declaration
+    return Desired(request.owner, declaration.replicas, declaration.force, declaration.policy, request.changed_keys)
+
+
+def _time_to_work(request: Request, seconds: float) -> float:
+    allowed = seconds if request.service_timeout is None else min(seconds, request.service_timeout)
+    return allowed - ANSWER_MARGIN
+
+
+def _reason(error: ReplicationError) -> str:
+    return f"{error.code}: {error}"

@@ -1,0 +1,1 @@
+"""Local AWS: MiniStack, with Secrets Manager replication that behaves as AWS's does."""

@@ -1,0 +1,65 @@
+"""``python -m local``: local AWS in the foreground, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import threading
+
+from .secrets_manager import Delays
+from .server import HOST, clean_environment, environment, free_port
+
+
+def main() -> None:
+    """Serve, and print the environment that leads clients here."""
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="on loopback; 0, the default, for any free one")
+    parser.add_argument("--speed", type=float, default=1.0, help="how many times faster than AWS replication is")
+    parser.add_argument("--until-eof", action="store_true", help="end when standard input ends: with the parent process")
+    arguments = parser.parse_args()
+    if arguments.speed <= 0:
+        parser.error(f"--speed is {arguments.speed}: give a number above 0")
+    port = arguments.port or free_port()
+    # MiniStack reads its settings from the environment when it is imported; Lambdas inherit the rest of it.
+    inherited = clean_environment()
+    os.environ.clear()
+    os.environ.update(inherited, GATEWAY_PORT=str(port), BIND_HOST=HOST, MINISTACK_HOST=HOST, LOG_LEVEL="WARNING")
+    try:
+        asyncio.run(_serve(port, 1 / arguments.speed, until_eof=arguments.until_eof))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+async def _serve(port: int, scale: float, *, until_eof: bool) -> None:
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+
+    from .ministack import app
+
+    config = Config()
+    config.bind = [f"{HOST}:{port}"]
+    config.accesslog = None
+    config.graceful_timeout = 0.2  # clients keep connections open; nobody waits for them
+    config.loglevel = "WARNING"
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    if until_eof:
+        threading.Thread(target=_until_eof, args=(loop, stop), daemon=True).start()
+    else:
+        print(f"Local AWS. Replication takes {scale:g} times AWS's own seconds. Ctrl-C ends it.\n")
+        print("\n".join(f"export {name}={value}" for name, value in environment(port).items()), flush=True)
+    await serve(app(Delays().scaled(scale)), config, shutdown_trigger=stop.wait)
+
+
+def _until_eof(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    sys.stdin.buffer.read()
+    loop.call_soon_threadsafe(stop.set)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+"""The model inside MiniStack: its Secrets Manager is replaced, the rest of its AWS stays as it is.
+
+MiniStack authorizes a request before it hands it to the service, so the model stands where the service stood and not in
+front of the whole app: with ``AUTH=true`` its calls are authorized too. What else of MiniStack knows Secrets Manager
+(CloudFormation, RDS, tagging, dynamic references) goes through the same few functions, which are replaced here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+from ministack.app import app as ministack_app
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import secretsmanager as service
+from ministack.services.cloudformation import custom_resource, provisioners
+
+from .clock import SystemClock
+from .secrets_manager import ApiError, Delays, Secret, SecretsManager
+
+# P1: what CloudFormation takes.
+_LONGEST_ANSWER = 4096
+_Response = tuple[int, dict[str, str], bytes]
+_Record = dict[str, Any]
+
+
+class _Models:
+    """One model for each account, as MiniStack keeps them apart."""
+
+    def __init__(self, delays: Delays) -> None:
+        self._delays = delays
+        self._models: dict[str, SecretsManager] = {}
+
+    def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        return self.current.call(get_region(), operation, parameters)
+
+    @property
+    def current(self) -> SecretsManager:
+        account = get_account_id()
+        if account not in self._models:
+            self._models[account] = SecretsManager(SystemClock(), self._delays, account)
+        return self._models[account]
+
+    def reset(self) -> None:
+        self._models.clear()
+
+
+class _Records:
+    """The model's secrets as the records that MiniStack's other services read."""
+
+    def __init__(self, models: _Models) -> None:
+        self._models = models
+
+    def get(self, secret_id: str) -> _Record | None:
+        secret = self._models.current.find(get_region(), secret_id)
+        return _record(secret) if secret else None
+
+    def values(self) -> Iterator[_Record]:
+        return map(_record, self._models.current.secrets(get_region()))
+
+
+def app(delays: Delays) -> Callable[..., Awaitable[None]]:
+    """MiniStack's ASGI app, with the model put in.
+
+    Args:
+        delays: how long replication takes.
+    """
+    models = _Models(delays)
+    _replace_service(models)
+    _replace_resource(models)
+    _mend_custom_resources()
+    serve: Callable[..., Awaitable[None]] = ministack_app
+    return serve
+
+
+def _replace_service(models: _Models) -> None:
+    records = _Records(models)
+
+    async def handle_request(method: str, path: str, headers: dict[str, str], body: bytes, query: object) -> _Response:
+        operation = headers.get("x-amz-target", "").rpartition(".")[2]
+        status, answer = _carry_out(models, operation, json.loads(body or b"{}"))
+        return status, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(answer).encode()
+
+    def resolve(secret_id: str, *, use_arn_scope: bool = False) -> tuple[str | None, _Record | None]:
+        parts = secret_id.split(":")
+        region = parts[3] if use_arn_scope and len(parts) > 3 else get_region()  # noqa: PLR2004
+        secret = models.current.find(region, secret_id)
+        return (secret.name, _record(secret)) if secret else (None, None)
+
+    def create(name: str, secret_string: str, description: str = "") -> str | None:
+        parameters = {"Name": name, "SecretString": secret_string, "Description": description}
+        status, answer = _carry_out(models, "CreateSecret", parameters)
+        return None if status != 200 else answer["ARN"]  # noqa: PLR2004
+
+    def put(secret_id: str, secret_string: str) -> bool:
+        return _carry_out(models, "PutSecretValue", {"SecretId": secret_id, "SecretString": secret_string})[0] == 200  # noqa: PLR2004
+
+    def delete(secret_id: str) -> bool:
+        return _carry_out(models, "DeleteSecret", {"SecretId": secret_id, "ForceDeleteWithoutRecovery": True})[0] == 200  # noqa: PLR2004
+
+    def policy(resource_arn: str) -> tuple[str, str] | None:
+        secret = models.current.find(get_region(), resource_arn)
+        return (secret.content.policy or "", get_account_id()) if secret else None
+
+    service.handle_request = handle_request
+    service._secrets = records
+    service._resolve = resolve
+    service.create_secret_in_process = create
+    service.put_secret_value_in_process = put
+    service.delete_secret_in_process = delete
+    service.secret_policy_for_arn = policy
+    service.reset = models.reset
+
+
+def _carry_out(models: _Models, operation: str, parameters: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    try:
+        return 200, models.call(operation, parameters)
+    except ApiError as error:
+        return error.status, {"__type": error.code, "message": error.message}
+
+
+def _record(secret: Secret) -> _Record:
+    return {
+        "ARN": secret.arn,
+        "Name": secret.name,
+        "Description": secret.content.description,
+        "Tags": [{"Key": key, "Value": value} for key, value in secret.content.tags.items()],
+        "DeletedDate": secret.deleted,
+        "Versions": {
+            version_id: {"SecretString": version.string, "SecretBinary": version.binary, "Stages": sorted(version.stages)}
+            for version_id, version in secret.content.versions.items()
+        },
+    }
+
+
+def _replace_resource(models: _Models) -> None:
+    """``AWS::SecretsManager::Secret``: Ref is the ARN, ReplicaRegions works, a primary with replicas stays."""
+
+    def create(logical_id: str, props: dict[str, Any], stack_name: str) -> tuple[str, dict[str, str]]:
+        name = props.get("Name") or provisioners._physical_name(stack_name, logical_id)
+        created = models.call("CreateSecret", {
+            "Name": name, "SecretString": provisioners._sm_secret_string(props), "Tags": props.get("Tags"),
+            "Description": props.get("Description", ""), "KmsKeyId": props.get("KmsKeyId"),
+            "AddReplicaRegions": props.get("ReplicaRegions"),
+        })
+        return created["ARN"], {"Id": created["ARN"]}
+
+    def update(
+        arn: str, old: dict[str, Any], new: dict[str, Any], stack_name: str, logical_id: str | None = None
+    ) -> tuple[str, dict[str, str]]:
+        if new.get("Name") != old.get("Name"):
+            created = create(logical_id or arn, new, stack_name)
+            provisioners._delete_predecessor(delete, arn, old)
+            return created
+        changed: dict[str, Any] = {"SecretId": arn}
+        changed |= {key: new.get(key, "") for key in ("Description", "KmsKeyId") if new.get(key) != old.get(key)}
+        if any(new.get(key) != old.get(key) for key in ("SecretString", "GenerateSecretString")):
+            changed["SecretString"] = provisioners._sm_secret_string(new)
+        models.call("UpdateSecret", changed)
+        models.call("TagResource", {"SecretId": arn, "Tags": new.get("Tags")})
+        dropped = _regions(old) - _regions(new)
+        if dropped:
+            models.call("RemoveRegionsFromReplication", {"SecretId": arn, "RemoveReplicaRegions": sorted(dropped)})
+        if new.get("ReplicaRegions", []) != old.get("ReplicaRegions", []) and new.get("ReplicaRegions"):
+            models.call("ReplicateSecretToRegions", {"SecretId": arn, "AddReplicaRegions": new["ReplicaRegions"]})
+        return arn, {"Id": arn}
+
+    def delete(arn: str, props: dict[str, Any]) -> None:
+        with contextlib.suppress(ApiError):
+            if declared := _regions(props):
+                models.call("RemoveRegionsFromReplication", {"SecretId": arn, "RemoveReplicaRegions": sorted(declared)})
+        models.call("DeleteSecret", {"SecretId": arn, "ForceDeleteWithoutRecovery": True})
+
+    provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"] = {"create": create, "update": update, "delete": delete}
+
+
+def _regions(props: dict[str, Any]) -> set[str]:
+    return {entry["Region"] for entry in props.get("ReplicaRegions") or []}
+
+
+def _mend_custom_resources() -> None:
+    """Two things that CloudFormation does and MiniStack does not: see P1 and P4 in docs/local-aws.md.
+
+    An answer over 4,096 bytes fails. A resource whose Create failed is sent a Delete, with the id that it answered.
+    """
+    invoke, deliver = custom_resource.invoke_custom_resource, custom_resource.deliver_response
+    failed: dict[tuple[str, str], str] = {}
+
+    def deliver_response(token: str, response: dict[str, Any]) -> bool:
+        size = len(json.dumps(response, separators=(",", ":")).encode())
+        if size > _LONGEST_ANSWER:
+            response = response | {"Status": "FAILED", "Reason": "Response object is too long.", "Data": {}}
+        if response.get("Status") == "FAILED":
+            failed[response.get("StackId", ""), response.get("LogicalResourceId", "")] = response.get("PhysicalResourceId", "")
+        delivered: bool = deliver(token, response)
+        return delivered
+
+    def invoke_custom_resource(
+        request_type: str, logical_id: str, props: dict[str, Any], stack_name: str, stack_id: str, resource_type: str,
+        **more: Any,
+    ) -> Any:
+        try:
+            return invoke(request_type, logical_id, props, stack_name, stack_id, resource_type, **more)
+        except (RuntimeError, TimeoutError):
+            if request_type == "Create":
+                answered = failed.get((stack_id, logical_id)) or f"{stack_name}-{logical_id}-failed"
+                try:
+                    invoke("Delete", logical_id, props, stack_name, stack_id, resource_type, physical_id=answered)
+                except (RuntimeError, TimeoutError) as error:
+                    logging.getLogger("cloudformation").warning("Delete of the failed %s failed: %s", logical_id, error)
+            raise
+
+    custom_resource.deliver_response = deliver_response
+    custom_resource.invoke_custom_resource = invoke_custom_resource

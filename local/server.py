@@ -1,0 +1,130 @@
+"""Start and stop local AWS: one process, one port on loopback, nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+
+HOST = "127.0.0.1"
+REGION = "us-west-2"
+_STARTS_WITHIN = 60.0
+_STOPS_WITHIN = 10.0
+
+
+class LocalAwsError(Exception):
+    """Local AWS did not start; the message holds the end of its log."""
+
+
+class LocalAws:
+    """Local AWS in a process of its own, for as long as the ``with`` block lasts.
+
+    Args:
+        speed: how many times faster than AWS replication is; 1 takes AWS's own seconds.
+        port: where to listen on loopback; 0 for any free port.
+    """
+
+    def __init__(self, speed: float = 1.0, port: int = 0) -> None:
+        self._speed = speed
+        self.port = port or free_port()
+        self.log = Path(tempfile.mkstemp(prefix="local-aws-", suffix=".log")[1])
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """The URL of every service."""
+        return endpoint(self.port)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes cdk, aws and boto3 speak to it and to nothing else."""
+        return environment(self.port)
+
+    def __enter__(self) -> LocalAws:
+        command = [sys.executable, "-m", "local", "--port", str(self.port), "--speed", str(self._speed), "--until-eof"]
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True,
+                cwd=Path(__file__).parent.parent,
+            )
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End the process and the Lambda processes that it started."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(_STOPS_WITHIN)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            # The whole session: whatever it started and did not end.
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            process.wait()
+            if process.stdin:
+                process.stdin.close()
+            self.log.unlink(missing_ok=True)
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + _STARTS_WITHIN
+        while time.monotonic() < deadline:
+            if self._process is None or self._process.poll() is not None:
+                break
+            try:
+                urllib.request.urlopen(f"{self.endpoint}/_ministack/health", timeout=2).close()
+            except (urllib.error.URLError, ConnectionError, TimeoutError):
+                time.sleep(0.05)
+            else:
+                return
+        raise LocalAwsError(f"local AWS did not start on port {self.port}:\n{self.log.read_text()[-2000:]}")
+
+
+def free_port() -> int:
+    """A port on loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def endpoint(port: int) -> str:
+    """The URL of every service."""
+    return f"http://{HOST}:{port}"
+
+
+def environment(port: int) -> dict[str, str]:
+    """The variables with which cdk, aws and boto3 speak to local AWS on this port."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint(port),
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without what would lead an AWS client elsewhere."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
