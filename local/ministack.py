@@ -142,10 +142,9 @@ def _replace_resource(models: _Models) -> None:
     def create(logical_id: str, props: dict[str, Any], stack_name: str) -> tuple[str, dict[str, str]]:
         name = props.get("Name") or provisioners._physical_name(stack_name, logical_id)
         created = models.call("CreateSecret", {
-            "Name": name, "SecretString": provisioners._sm_secret_string(props), "Tags": props.get("Tags"),
-            "Description": props.get("Description", ""), "KmsKeyId": props.get("KmsKeyId"),
-            "AddReplicaRegions": props.get("ReplicaRegions"),
-        })
+            "Name": name, "Tags": props.get("Tags"), "Description": props.get("Description", ""),
+            "KmsKeyId": props.get("KmsKeyId"), "AddReplicaRegions": props.get("ReplicaRegions"),
+        } | _value(models, props))
         return created["ARN"], {"Id": created["ARN"]}
 
     def update(
@@ -158,7 +157,7 @@ def _replace_resource(models: _Models) -> None:
         changed: dict[str, Any] = {"SecretId": arn}
         changed |= {key: new.get(key, "") for key in ("Description", "KmsKeyId") if new.get(key) != old.get(key)}
         if any(new.get(key) != old.get(key) for key in ("SecretString", "GenerateSecretString")):
-            changed["SecretString"] = provisioners._sm_secret_string(new)
+            changed |= _value(models, new)
         models.call("UpdateSecret", changed)
         models.call("TagResource", {"SecretId": arn, "Tags": new.get("Tags")})
         dropped = _regions(old) - _regions(new)
@@ -175,6 +174,20 @@ def _replace_resource(models: _Models) -> None:
         models.call("DeleteSecret", {"SecretId": arn, "ForceDeleteWithoutRecovery": True})
 
     provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"] = {"create": create, "update": update, "delete": delete}
+
+
+def _value(models: _Models, props: dict[str, Any]) -> dict[str, str]:
+    """SecretString, or the one that GenerateSecretString asks for; neither is a secret without a value."""
+    if "SecretString" in props:
+        return {"SecretString": props["SecretString"]}
+    if "GenerateSecretString" not in props:
+        return {}
+    wanted = props["GenerateSecretString"]
+    password = models.call("GetRandomPassword", wanted)["RandomPassword"]
+    if "SecretStringTemplate" not in wanted:
+        return {"SecretString": password}
+    template = json.loads(wanted["SecretStringTemplate"])
+    return {"SecretString": json.dumps(template | {wanted["GenerateStringKey"]: password})}
 
 
 def _regions(props: dict[str, Any]) -> set[str]:

@@ -13,9 +13,15 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from types import TracebackType
+from typing import Any
+
+import boto3
 
 HOST = "127.0.0.1"
 REGION = "us-west-2"
+ACCOUNT = "000000000000"
+# Not checked by local AWS; without any, clients refuse to sign.
+_CREDENTIAL = "local"
 _STARTS_WITHIN = 60.0
 _STOPS_WITHIN = 10.0
 
@@ -47,6 +53,18 @@ class LocalAws:
     def environment(self) -> dict[str, str]:
         """What makes cdk, aws and boto3 speak to it and to nothing else."""
         return environment(self.port)
+
+    def client(self, service: str, region: str = REGION) -> Any:
+        """A boto3 client that speaks to it, whatever this process's own environment says."""
+        return boto3.client(
+            service, region_name=region, endpoint_url=self.endpoint,
+            aws_access_key_id=_CREDENTIAL, aws_secret_access_key=_CREDENTIAL,
+        )  # fmt: skip
+
+    def wait(self) -> None:
+        """Until it ends, or Ctrl-C."""
+        if self._process:
+            self._process.wait()
 
     def __enter__(self) -> LocalAws:
         command = [sys.executable, "-m", "local", "--port", str(self.port), "--speed", str(self._speed), "--until-eof"]
@@ -117,8 +135,8 @@ def environment(port: int) -> dict[str, str]:
     """The variables with which cdk, aws and boto3 speak to local AWS on this port."""
     return {
         "AWS_ENDPOINT_URL": endpoint(port),
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_ACCESS_KEY_ID": _CREDENTIAL,
+        "AWS_SECRET_ACCESS_KEY": _CREDENTIAL,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from aws_cdk import CfnOutput, CustomResource, Duration, Fn, Stack, Token
@@ -110,12 +111,17 @@ class ReplicatedSecret(Construct):
         return f"arn:{partition}:{service}:{self._declared(region)}:{account}:secret:{resource}"
 
     def add_outputs(self) -> None:
-        """Give the stack the outputs ``<id>SecretArn``, ``<id>ReplicationStatus`` and a status for each Region."""
-        CfnOutput(self, "SecretArn", value=self.secret_arn)
-        CfnOutput(self, "ReplicationStatus", value=self.replication_status)
+        """Give the stack outputs named after this construct's id, here for ``ReplicatedSecret(self, "Database", ...)``.
+
+        ``DatabaseArn``, ``DatabaseReplicationStatus``, and for each Region the like of ``DatabaseStatusEuWest3``.
+        """
+        values = {"Arn": self.secret_arn, "ReplicationStatus": self.replication_status}
         for replica in self._replicas:
             if not Token.is_unresolved(replica.region):
-                CfnOutput(self, f"Status-{replica.region}", value=self.status(replica.region))
+                values[f"Status{replica.region.title()}"] = self.status(replica.region)
+        for name, value in values.items():
+            output = CfnOutput(self, name, value=value)
+            output.override_logical_id(re.sub(r"[^A-Za-z0-9]", "", f"{self.node.id}{name}"))
 
     def _declared(self, region: str) -> str:
         known = [replica.region for replica in self._replicas]

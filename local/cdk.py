@@ -1,0 +1,96 @@
+"""The CDK CLI on local AWS: bootstrap, deploy, destroy, as a user would type it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from .server import ACCOUNT, REGION, clean_environment
+
+ROOT = Path(__file__).parent.parent
+CLI = ROOT / "node_modules" / ".bin" / "cdk"
+_LOOK_EVERY = 0.25
+_QUIET = {
+    "CI": "true",
+    "NO_COLOR": "1",
+    # Node and jsii say on every run that Node 20 is old; that is the reader's to act on, not ours to repeat.
+    "NODE_NO_WARNINGS": "1",
+    "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
+}
+
+
+class CdkError(Exception):
+    """A command failed; the message holds what it printed."""
+
+
+class Cdk:
+    """``cdk`` with the environment of local AWS.
+
+    Args:
+        environment: what leads it to local AWS.
+        assembly: the folder that cloud assemblies go to.
+    """
+
+    def __init__(self, environment: Mapping[str, str], assembly: Path) -> None:
+        self._environment = clean_environment() | _QUIET | environment
+        self._assembly = assembly
+
+    def bootstrap(self) -> str:
+        """``cdk bootstrap``."""
+        return self.run("bootstrap", f"aws://{ACCOUNT}/{REGION}")
+
+    def deploy(
+        self, stack: str, context: Mapping[str, str] | None = None, meanwhile: Callable[[], None] = lambda: None
+    ) -> str:
+        """``cdk deploy``."""
+        return self.run("deploy", stack, "--require-approval", "never", context=context, meanwhile=meanwhile)
+
+    def destroy(self, stack: str, meanwhile: Callable[[], None] = lambda: None) -> str:
+        """``cdk destroy``."""
+        return self.run("destroy", stack, "--force", meanwhile=meanwhile)
+
+    def run(
+        self,
+        *arguments: str,
+        context: Mapping[str, str] | None = None,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> str:
+        """Run a command to its end; ``meanwhile`` is called several times a second until then.
+
+        Returns:
+            What it printed.
+
+        Raises:
+            CdkError: it failed.
+        """
+        pairs = [f"--context={key}={value}" for key, value in (context or {}).items()]
+        command = [str(CLI), *arguments, *pairs, "--no-notices", "--output", str(self._assembly)]
+        with tempfile.TemporaryFile("w+") as log:
+            process = subprocess.Popen(
+                command, cwd=ROOT, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
+            try:
+                while process.poll() is None:
+                    meanwhile()
+                    _wait_a_little(process)
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+            log.seek(0)
+            output = log.read()
+        if process.returncode:
+            raise CdkError(f"cdk {arguments[0]} ended with {process.returncode}:\n{output}")
+        return output
+
+
+def _wait_a_little(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(_LOOK_EVERY)
+    except subprocess.TimeoutExpired:
+        pass
