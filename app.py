@@ -19,8 +19,9 @@ from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_secretsmanager as sm
-from cdk_replicated_secret import ReplicaRegion, ReplicaRemovalPolicy, ReplicatedSecret
 from constructs import Construct
+
+from cdk_replicated_secret import ReplicaRegion, ReplicaRemovalPolicy, ReplicatedSecret
 
 STACK = "ReplicatedSecret"
 DEMO_REGIONS = ["eu-west-3", "us-east-1"]
@@ -61,6 +62,7 @@ def build(stack: cdk.Stack) -> ReplicatedSecret:
     Raises:
         ContextError: a context value is not allowed.
         ValueError: the construct refuses the values.
+
     """
     secret_id, regions, force, policy = (stack.node.try_get_context(key) for key in _CONTEXT)
     replicated = ReplicatedSecret(

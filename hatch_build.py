@@ -17,8 +17,16 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 _ROOT = Path(__file__).parent
 _HANDLER = _ROOT / "handler"
 # Not needed to run, or different on every machine: pip's records and scripts, bytecode, type stubs' leftovers.
-_UNWANTED = ("bin", "**/__pycache__", "*.dist-info/RECORD", "*.dist-info/INSTALLER", "*.dist-info/REQUESTED",
-             "*.dist-info/direct_url.json", "*.dist-info/WHEEL", "*.dist-info/entry_points.txt")
+_UNWANTED = (
+    "bin",
+    "**/__pycache__",
+    "*.dist-info/RECORD",
+    "*.dist-info/INSTALLER",
+    "*.dist-info/REQUESTED",
+    "*.dist-info/direct_url.json",
+    "*.dist-info/WHEEL",
+    "*.dist-info/entry_points.txt",
+)
 
 
 class BundleHook(BuildHookInterface):  # type: ignore[type-arg]
@@ -33,7 +41,7 @@ class BundleHook(BuildHookInterface):  # type: ignore[type-arg]
         make_bundle(bundle)
         build_data["force_include"][str(bundle)] = "cdk_replicated_secret/_handler"
 
-    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Called by hatchling afterwards."""
         if hasattr(self, "_scratch"):
             shutil.rmtree(self._scratch)
@@ -44,8 +52,22 @@ def make_bundle(target: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         bundle = Path(scratch) / "handler"
         subprocess.run(
-            [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--no-deps",
-             "--only-binary", ":all:", "--requirement", str(_HANDLER / "requirements.txt"), "--target", str(bundle)],
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--no-compile",
+                "--no-deps",
+                "--only-binary",
+                ":all:",
+                "--requirement",
+                str(_HANDLER / "requirements.txt"),
+                "--target",
+                str(bundle),
+            ],
             check=True,
         )
         for pattern in _UNWANTED:

@@ -18,7 +18,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="on loopback; 0, the default, for any free one")
     parser.add_argument("--speed", type=float, default=1.0, help="how many times faster than AWS replication is")
-    parser.add_argument("--until-eof", action="store_true", help="end when standard input ends: with the parent process")
+    parser.add_argument(
+        "--until-eof", action="store_true", help="end when standard input ends: with the parent process"
+    )
     arguments = parser.parse_args()
     if arguments.speed <= 0:
         parser.error(f"--speed is {arguments.speed}: give a number above 0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -33,6 +34,7 @@ class Cdk:
     Args:
         environment: what leads it to local AWS.
         assembly: the folder that cloud assemblies go to.
+
     """
 
     def __init__(self, environment: Mapping[str, str], assembly: Path) -> None:
@@ -66,6 +68,7 @@ class Cdk:
 
         Raises:
             CdkError: it failed.
+
         """
         pairs = [f"--context={key}={value}" for key, value in (context or {}).items()]
         command = [str(CLI), *arguments, *pairs, "--no-notices", "--output", str(self._assembly)]
@@ -90,7 +93,5 @@ class Cdk:
 
 
 def _wait_a_little(process: subprocess.Popen[bytes]) -> None:
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(_LOOK_EVERY)
-    except subprocess.TimeoutExpired:
-        pass

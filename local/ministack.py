@@ -20,6 +20,7 @@ from ministack.services.cloudformation import custom_resource, provisioners
 
 from .clock import SystemClock
 from .secrets_manager import ApiError, Delays, Secret, SecretsManager
+from .wire import CONTENT_TYPE, respond
 
 # P1: what CloudFormation takes.
 _LONGEST_ANSWER = 4096
@@ -36,6 +37,13 @@ class _Models:
 
     def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         return self.current.call(get_region(), operation, parameters)
+
+    def tried(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any] | None:
+        """The same, or None where the API says no."""
+        try:
+            return self.call(operation, parameters)
+        except ApiError:
+            return None
 
     @property
     def current(self) -> SecretsManager:
@@ -67,6 +75,7 @@ def app(delays: Delays) -> Callable[..., Awaitable[None]]:
 
     Args:
         delays: how long replication takes.
+
     """
     models = _Models(delays)
     _replace_service(models)
@@ -80,9 +89,8 @@ def _replace_service(models: _Models) -> None:
     records = _Records(models)
 
     async def handle_request(method: str, path: str, headers: dict[str, str], body: bytes, query: object) -> _Response:
-        operation = headers.get("x-amz-target", "").rpartition(".")[2]
-        status, answer = _carry_out(models, operation, json.loads(body or b"{}"))
-        return status, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(answer).encode()
+        status, answer = respond(models.current, get_region(), headers, body)
+        return status, {"Content-Type": CONTENT_TYPE}, answer
 
     def resolve(secret_id: str, *, use_arn_scope: bool = False) -> tuple[str | None, _Record | None]:
         parts = secret_id.split(":")
@@ -92,14 +100,15 @@ def _replace_service(models: _Models) -> None:
 
     def create(name: str, secret_string: str, description: str = "") -> str | None:
         parameters = {"Name": name, "SecretString": secret_string, "Description": description}
-        status, answer = _carry_out(models, "CreateSecret", parameters)
-        return None if status != 200 else answer["ARN"]  # noqa: PLR2004
+        return (models.tried("CreateSecret", parameters) or {}).get("ARN")
 
     def put(secret_id: str, secret_string: str) -> bool:
-        return _carry_out(models, "PutSecretValue", {"SecretId": secret_id, "SecretString": secret_string})[0] == 200  # noqa: PLR2004
+        parameters = {"SecretId": secret_id, "SecretString": secret_string}
+        return models.tried("PutSecretValue", parameters) is not None
 
     def delete(secret_id: str) -> bool:
-        return _carry_out(models, "DeleteSecret", {"SecretId": secret_id, "ForceDeleteWithoutRecovery": True})[0] == 200  # noqa: PLR2004
+        parameters = {"SecretId": secret_id, "ForceDeleteWithoutRecovery": True}
+        return models.tried("DeleteSecret", parameters) is not None
 
     def policy(resource_arn: str) -> tuple[str, str] | None:
         secret = models.current.find(get_region(), resource_arn)
@@ -115,13 +124,6 @@ def _replace_service(models: _Models) -> None:
     service.reset = models.reset
 
 
-def _carry_out(models: _Models, operation: str, parameters: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-    try:
-        return 200, models.call(operation, parameters)
-    except ApiError as error:
-        return error.status, {"__type": error.code, "message": error.message}
-
-
 def _record(secret: Secret) -> _Record:
     return {
         "ARN": secret.arn,
@@ -130,7 +132,11 @@ def _record(secret: Secret) -> _Record:
         "Tags": [{"Key": key, "Value": value} for key, value in secret.content.tags.items()],
         "DeletedDate": secret.deleted,
         "Versions": {
-            version_id: {"SecretString": version.string, "SecretBinary": version.binary, "Stages": sorted(version.stages)}
+            version_id: {
+                "SecretString": version.string,
+                "SecretBinary": version.binary,
+                "Stages": sorted(version.stages),
+            }
             for version_id, version in secret.content.versions.items()
         },
     }
@@ -141,10 +147,17 @@ def _replace_resource(models: _Models) -> None:
 
     def create(logical_id: str, props: dict[str, Any], stack_name: str) -> tuple[str, dict[str, str]]:
         name = props.get("Name") or provisioners._physical_name(stack_name, logical_id)
-        created = models.call("CreateSecret", {
-            "Name": name, "Tags": props.get("Tags"), "Description": props.get("Description", ""),
-            "KmsKeyId": props.get("KmsKeyId"), "AddReplicaRegions": props.get("ReplicaRegions"),
-        } | _value(models, props))
+        created = models.call(
+            "CreateSecret",
+            {
+                "Name": name,
+                "Tags": props.get("Tags"),
+                "Description": props.get("Description", ""),
+                "KmsKeyId": props.get("KmsKeyId"),
+                "AddReplicaRegions": props.get("ReplicaRegions"),
+            }
+            | _value(models, props),
+        )
         return created["ARN"], {"Id": created["ARN"]}
 
     def update(
@@ -173,7 +186,11 @@ def _replace_resource(models: _Models) -> None:
                 models.call("RemoveRegionsFromReplication", {"SecretId": arn, "RemoveReplicaRegions": sorted(declared)})
         models.call("DeleteSecret", {"SecretId": arn, "ForceDeleteWithoutRecovery": True})
 
-    provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"] = {"create": create, "update": update, "delete": delete}
+    provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"] = {
+        "create": create,
+        "update": update,
+        "delete": delete,
+    }
 
 
 def _value(models: _Models, props: dict[str, Any]) -> dict[str, str]:
@@ -207,12 +224,19 @@ def _mend_custom_resources() -> None:
         if size > _LONGEST_ANSWER:
             response = response | {"Status": "FAILED", "Reason": "Response object is too long.", "Data": {}}
         if response.get("Status") == "FAILED":
-            failed[response.get("StackId", ""), response.get("LogicalResourceId", "")] = response.get("PhysicalResourceId", "")
+            failed[response.get("StackId", ""), response.get("LogicalResourceId", "")] = response.get(
+                "PhysicalResourceId", ""
+            )
         delivered: bool = deliver(token, response)
         return delivered
 
     def invoke_custom_resource(
-        request_type: str, logical_id: str, props: dict[str, Any], stack_name: str, stack_id: str, resource_type: str,
+        request_type: str,
+        logical_id: str,
+        props: dict[str, Any],
+        stack_name: str,
+        stack_id: str,
+        resource_type: str,
         **more: Any,
     ) -> Any:
         try:

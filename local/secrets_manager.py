@@ -111,6 +111,7 @@ class SecretsManager:
         clock: what time it is, in epoch seconds.
         delays: how long replication takes.
         account: the account's id, for ARNs.
+
     """
 
     def __init__(self, clock: Clock, delays: Delays | None = None, account: str = "000000000000") -> None:
@@ -149,6 +150,7 @@ class SecretsManager:
 
         Raises:
             ApiError: as the API would answer.
+
         """
         if operation not in self._operations:
             raise ApiError("InvalidAction", f"local AWS has no {operation}; it has {', '.join(self._operations)}")
@@ -217,10 +219,11 @@ class SecretsManager:
         if (region, name) in self._secrets:
             held = self._secrets[region, name]
             if held.deleted is not None:
-                raise ApiError("InvalidRequestException", "You can't create this secret because a secret with this name "
-                               "is already scheduled for deletion.")
-            raise ApiError("ResourceExistsException",
-                           f"The operation failed because the secret {name} already exists.")
+                raise ApiError(
+                    "InvalidRequestException",
+                    "You can't create this secret because a secret with this name is already scheduled for deletion.",
+                )
+            raise ApiError("ResourceExistsException", f"The operation failed because the secret {name} already exists.")
         now = self._clock.now()
         arn = f"arn:aws:secretsmanager:{region}:{self._account}:secret:{name}-{_suffix()}"
         content = Content(parameters.get("Description", ""), _tags(parameters), changed=now)
@@ -244,14 +247,19 @@ class SecretsManager:
         """What DescribeSecret and ListSecrets both say."""
         content = secret.content
         answer: Answer = {
-            "ARN": secret.arn, "Name": secret.name, "Description": content.description,
-            "CreatedDate": secret.created, "LastChangedDate": content.changed,
+            "ARN": secret.arn,
+            "Name": secret.name,
+            "Description": content.description,
+            "CreatedDate": secret.created,
+            "LastChangedDate": content.changed,
             "Tags": [{"Key": key, "Value": value} for key, value in content.tags.items()],
         }
         key = secret.key or (DEFAULT_KEY if secret.is_replica else None)  # F4, F19
         primary_region = secret.primary_region or (secret.region if secret.entries else None)
         optional = {
-            "KmsKeyId": key, "PrimaryRegion": primary_region, "DeletedDate": secret.deleted,
+            "KmsKeyId": key,
+            "PrimaryRegion": primary_region,
+            "DeletedDate": secret.deleted,
             "LastAccessedDate": secret.accessed,
         } | content.rotation
         return answer | {name: value for name, value in optional.items() if value is not None}
@@ -264,17 +272,25 @@ class SecretsManager:
                 secret.accessed = _day(self._clock.now())
                 value = {"SecretString": version.string, "SecretBinary": version.binary}
                 return {
-                    "ARN": secret.arn, "Name": secret.name, "VersionId": version_id,
-                    "VersionStages": sorted(version.stages), "CreatedDate": version.created,
+                    "ARN": secret.arn,
+                    "Name": secret.name,
+                    "VersionId": version_id,
+                    "VersionStages": sorted(version.stages),
+                    "CreatedDate": version.created,
                 } | {name: text for name, text in value.items() if text is not None}
-        raise ApiError("ResourceNotFoundException", "Secrets Manager can't find the specified secret value "
-                       f"for {'VersionId: ' + wanted if wanted else 'staging label: ' + stage}")
+        raise ApiError(
+            "ResourceNotFoundException",
+            "Secrets Manager can't find the specified secret value "
+            f"for {'VersionId: ' + wanted if wanted else 'staging label: ' + stage}",
+        )
 
     def _put_value(self, region: str, parameters: Parameters) -> Answer:
         secret = self._get_primary(region, parameters)
         version_id = self._new_version(secret.content, parameters)
         return {
-            "ARN": secret.arn, "Name": secret.name, "VersionId": version_id,
+            "ARN": secret.arn,
+            "Name": secret.name,
+            "VersionId": version_id,
             "VersionStages": sorted(secret.content.versions[version_id].stages),
         }
 
@@ -362,12 +378,16 @@ class SecretsManager:
     def _random_password(self, region: str, parameters: Parameters) -> Answer:
         excluded = set(parameters.get("ExcludeCharacters", ""))
         kinds = {
-            "ExcludeLowercase": string.ascii_lowercase, "ExcludeUppercase": string.ascii_uppercase,
-            "ExcludeNumbers": string.digits, "ExcludePunctuation": string.punctuation,
+            "ExcludeLowercase": string.ascii_lowercase,
+            "ExcludeUppercase": string.ascii_uppercase,
+            "ExcludeNumbers": string.digits,
+            "ExcludePunctuation": string.punctuation,
         }
         allowed = [c for kind, characters in kinds.items() if not parameters.get(kind) for c in characters]
         allowed = [c for c in [*allowed, *(" " if parameters.get("IncludeSpace") else "")] if c not in excluded]
-        return {"RandomPassword": "".join(randomness.choice(allowed) for _ in range(parameters.get("PasswordLength", 32)))}
+        return {
+            "RandomPassword": "".join(randomness.choice(allowed) for _ in range(parameters.get("PasswordLength", 32)))
+        }
 
     def _new_version(self, content: Content, parameters: Parameters) -> str:
         version_id = parameters.get("ClientRequestToken") or str(uuid.uuid4())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -13,7 +14,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import boto3
 
@@ -36,6 +37,7 @@ class LocalAws:
     Args:
         speed: how many times faster than AWS replication is; 1 takes AWS's own seconds.
         port: where to listen on loopback; 0 for any free port.
+
     """
 
     def __init__(self, speed: float = 1.0, port: int = 0) -> None:
@@ -66,11 +68,15 @@ class LocalAws:
         if self._process:
             self._process.wait()
 
-    def __enter__(self) -> LocalAws:
+    def __enter__(self) -> Self:
         command = [sys.executable, "-m", "local", "--port", str(self.port), "--speed", str(self._speed), "--until-eof"]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True,
+                command,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
                 cwd=Path(__file__).parent.parent,
             )
         try:
@@ -80,7 +86,9 @@ class LocalAws:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     def stop(self) -> None:
@@ -95,10 +103,8 @@ class LocalAws:
             pass
         finally:
             # The whole session: whatever it started and did not end.
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             process.wait()
             if process.stdin:
                 process.stdin.close()

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from aws_cdk import ArnFormat, Fn, Stack
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as sm
 
 from .regions import ReplicaRegion, ReplicaRemovalPolicy
@@ -85,7 +84,6 @@ def _key_resource(stack: Stack, replica: ReplicaRegion) -> tuple[str, dict[str, 
     """A key's ARN. IAM cannot name a key by its alias: then any key of the Region that has that alias."""
     key = replica.encryption_key
     if not isinstance(key, str):
-        assert isinstance(key, kms.IKey) or key is not None
         return replica.key_id or "", {}
     if key.startswith("arn:") and ":alias/" not in key:
         return key, {}

@@ -40,6 +40,7 @@ class ReplicatedSecret(Construct):
 
         replicated = ReplicatedSecret(self, "Database", secret=cluster.secret, regions=["eu-west-3", "us-east-1"])
         replicated.add_outputs()
+
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class ReplicatedSecret(Construct):
 
         Raises:
             ValueError: it is not replicated there.
+
         """
         return self._resource.get_att_string(f"Status.{self._declared(region)}")
 
@@ -106,6 +108,7 @@ class ReplicatedSecret(Construct):
 
         Raises:
             ValueError: it is not replicated there.
+
         """
         partition, service, account, resource = (Fn.select(i, Fn.split(":", self.secret_arn)) for i in (1, 2, 4, 6))
         return f"arn:{partition}:{service}:{self._declared(region)}:{account}:secret:{resource}"
@@ -127,7 +130,9 @@ class ReplicatedSecret(Construct):
         known = [replica.region for replica in self._replicas]
         if region in known or any(Token.is_unresolved(name) for name in [region, *known]):
             return region
-        raise ValueError(f"{self.node.path} is not replicated to {region}: its Regions are {', '.join(known) or 'none'}")
+        raise ValueError(
+            f"{self.node.path} is not replicated to {region}: its Regions are {', '.join(known) or 'none'}"
+        )
 
 
 def _property(replica: ReplicaRegion) -> dict[str, str]:

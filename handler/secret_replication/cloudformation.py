@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -47,6 +48,7 @@ class CustomResource(CfnResource):  # type: ignore[misc]  # crhelper has no type
     Args:
         serve: the work. It gets the event, the seconds left, and a function to call with the physical id as soon
             as that is known.
+
     """
 
     # crhelper makes three boto3 clients for its polling, which is not used here, except under SAM (C7, C9).
@@ -65,6 +67,7 @@ class CustomResource(CfnResource):  # type: ignore[misc]  # crhelper has no type
         Raises:
             MalformedEventError: nobody can be answered, or the ResponseURL is not CloudFormation's.
             AnswerNotDeliveredError: the answer was not taken.
+
         """
         checked = check_event(event)
         check_response_url(checked["ResponseURL"])
@@ -82,12 +85,19 @@ class CustomResource(CfnResource):  # type: ignore[misc]  # crhelper has no type
         """The same function for every RequestType: a missing one would answer SUCCESS (C8)."""
         return self._work
 
+    def _poll_enabled(self) -> None:
+        """Never: polling would store the event, its ResponseURL too, in an EventBridge target (C9)."""
+
     def _work(self, event: Mapping[str, Any], context: Any) -> str:
+        # A crash would otherwise be answered with an id of crhelper's making, another one each time (C2).
+        self._known(fallback_physical_id(event))
         try:
             answer = self._serve(event, context.get_remaining_time_in_millis() / 1000, self._known)
         except Exception as error:
             # crhelper logs the traceback and reports the text; a KeyError's text alone tells nothing.
-            raise UnexpectedError(f"unexpected {type(error).__name__}: {error}; the function's log says more") from error
+            raise UnexpectedError(
+                f"unexpected {type(error).__name__}: {error}; the function's log says more"
+            ) from error
         self.Data = dict(answer.data)
         if answer.reason:
             self.Status, self.Reason = FAILED, answer.reason
@@ -114,8 +124,9 @@ class CustomResource(CfnResource):  # type: ignore[misc]  # crhelper has no type
             answer = Answer(physical_id, failure) if failed else Answer(physical_id, data=self.Data)
             try:
                 encoded = body(answer, self._event)
-            except ReplicationError as error:
-                encoded = body(Answer(physical_id, f"{error.code}: {error}"), self._event)
+            except (ReplicationError, TypeError) as error:
+                # Too long, or not JSON: crhelper would leave out the ids, and the stack would hang (C4).
+                encoded = body(Answer(physical_id, f"the answer could not be written: {error}"), self._event)
             self.delivered = _put(self._response_url, encoded)
 
 
@@ -124,30 +135,31 @@ def check_response_url(url: str) -> None:
 
     Raises:
         MalformedEventError: it is another URL. The message does not show it: it is a bearer token (P9).
+
     """
     parts, local = urlsplit(url), urlsplit(os.environ.get("AWS_ENDPOINT_URL", ""))
     to_s3 = parts.scheme == "https" and _S3_HOST.fullmatch(parts.netloc) is not None
     to_local = bool(local.netloc) and (parts.scheme, parts.netloc) == (local.scheme, local.netloc)
     if not (to_s3 or to_local):
-        raise MalformedEventError(f"the ResponseURL points to {parts.hostname}, which is not CloudFormation: not answered")
+        raise MalformedEventError(
+            f"the ResponseURL points to {parts.hostname}, which is not CloudFormation: not answered"
+        )
 
 
 def _put(url: str, encoded: bytes) -> bool:
     """PUT the answer; True when it was taken. A refusal (4xx) is final, everything else is tried again (C3)."""
-    log = logging.getLogger(__name__)
-    http = urllib3.PoolManager(retries=False, timeout=_PUT_TIMEOUT)
-    for pause in (*_PAUSES, None):
-        try:
-            # S3 signs the URL without a content type, so none may be sent.
-            status = http.request("PUT", url, body=encoded, headers={"Content-Type": ""}).status
-        except urllib3.exceptions.HTTPError as error:
-            status, problem = 0, type(error).__name__
-        else:
-            problem = f"status {status}"
-        if status == 200:  # noqa: PLR2004
-            return True
-        log.warning("CloudFormation did not take the answer: %s", problem)
-        if pause is None or 400 <= status < 500:  # noqa: PLR2004
-            return False
-        time.sleep(pause)
+    with urllib3.PoolManager(retries=False, timeout=_PUT_TIMEOUT) as http:
+        for pause in (*_PAUSES, None):
+            try:
+                # S3 signs the URL without a content type, so none may be sent.
+                status = http.request("PUT", url, body=encoded, headers={"Content-Type": ""}).status
+                problem = f"status {status}"
+            except urllib3.exceptions.HTTPError as error:
+                status, problem = 0, type(error).__name__
+            if status == HTTPStatus.OK:
+                return True
+            logging.getLogger(__name__).warning("CloudFormation did not take the answer: %s", problem)
+            if pause is None or HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                break
+            time.sleep(pause)
     return False

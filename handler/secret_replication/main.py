@@ -28,6 +28,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
     Raises:
         MalformedEventError: the event is not CloudFormation's; nobody was answered.
         AnswerNotDeliveredError: CloudFormation did not take the answer; Lambda tries again.
+
     """
     region = os.environ["AWS_REGION"]
     aws = Boto3SecretsManager(region)
@@ -37,7 +38,9 @@ def handler(event: dict[str, Any], context: Any) -> None:
         request = CloudFormationCustomResourceEvent(dict(checked))
         # Never the event itself: it carries the ResponseURL.
         log.append_keys(
-            stack=request.stack_id, logical_id=request.logical_resource_id, operation=request.request_type,
+            stack=request.stack_id,
+            logical_id=request.logical_resource_id,
+            operation=request.request_type,
             request_id=request.request_id,
         )
         answer = serve(checked, aws=aws, clock=SystemClock(), log=log, region=region, seconds=seconds, known=known)

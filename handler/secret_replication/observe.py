@@ -22,6 +22,7 @@ def observe(aws: SecretsManager, secret_id: str, desired: Desired) -> Observed:
         SecretNotFoundError: there is no such secret.
         SecretDeletedError: it is scheduled for deletion.
         RefusedError: it is a replica itself (F15).
+
     """
     primary = aws.describe(secret_id)
     if primary.deleted:

@@ -73,7 +73,13 @@ class Claim:
     @property
     def value(self) -> str:
         """The tag's value, at most 256 characters."""
-        fields = (self.origin.value, self.primary_region, self.owner.stack, self.owner.logical_id, self.owner.stack_name)
+        fields = (
+            self.origin.value,
+            self.primary_region,
+            self.owner.stack,
+            self.owner.logical_id,
+            self.owner.stack_name,
+        )
         return " ".join(fields)[:_VALUE_MAX_LENGTH].rstrip()
 
 

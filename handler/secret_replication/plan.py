@@ -52,7 +52,7 @@ class Desired:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What is true: the primary's replicas and claims by Region, and what replica Regions said where they were asked."""
+    """What is true: the primary's replicas and claims by Region, and what those Regions said that were asked."""
 
     arn: SecretArn
     replicas: Mapping[str, ReplicaStatus] = field(default_factory=dict)
@@ -139,9 +139,7 @@ def _failed(claim: Claim, replica: ReplicaStatus, remedy: Cure, tried: Tried) ->
     return (Step.REMOVE if tried.refused else Step.REPLICATE), ""
 
 
-def _in_sync(
-    region: str, desired: Desired, claim: Claim, replica: ReplicaStatus, tried: Tried
-) -> tuple[Step, str]:
+def _in_sync(region: str, desired: Desired, claim: Claim, replica: ReplicaStatus, tried: Tried) -> tuple[Step, str]:
     same = same_key(desired.replicas[region], replica.kms_key)
     if same is SameKey.UNKNOWN:
         # The change of the property decides; a key that is still called the same after the call has not changed.

@@ -17,14 +17,23 @@ class Cure:
 _FEW = 3
 _TAKEN = re.compile(r"already exists in region", re.IGNORECASE)
 _KNOWN: tuple[tuple[re.Pattern[str], Cure], ...] = (
-    (re.compile(r"replicated to other region", re.IGNORECASE),
-     Cure(0, "the secret there is itself a primary with replicas: remove its replicas, or rename one of the two")),
-    (re.compile(r"currently replicated from", re.IGNORECASE),
-     Cure(0, "the secret there is a replica of another primary: remove that replica first")),
+    (
+        re.compile(r"replicated to other region", re.IGNORECASE),
+        Cure(0, "the secret there is itself a primary with replicas: remove its replicas, or rename one of the two"),
+    ),
+    (
+        re.compile(r"currently replicated from", re.IGNORECASE),
+        Cure(0, "the secret there is a replica of another primary: remove that replica first"),
+    ),
     # Also what a removal that is still under way looks like (F18), so it gets a few tries.
-    (re.compile(r"with a different arn", re.IGNORECASE),
-     Cure(_FEW, "a replica of an earlier secret of this name is still there: "
-                "call StopReplicationToReplica and then DeleteSecret in that Region, and deploy again")),
+    (
+        re.compile(r"with a different arn", re.IGNORECASE),
+        Cure(
+            _FEW,
+            "a replica of an earlier secret of this name is still there: "
+            "call StopReplicationToReplica and then DeleteSecret in that Region, and deploy again",
+        ),
+    ),
 )
 _NAME_TAKEN = Cure(0, "delete or rename that secret, or set ForceOverwriteReplicaSecret to true to overwrite it")
 _NAME_TAKEN_FORCED = Cure(_FEW, "it could not be overwritten: delete or rename that secret")

@@ -31,8 +31,9 @@ _LONGEST_REST = 30.0
 class Reconciler:
     """One run for one resource. ``observed`` is the last look; it tells a failing run's answer what was true."""
 
-    def __init__(self, aws: SecretsManager, desired: Desired, patience: Patience, log: Log,
-                 known: Callable[[str], None]) -> None:
+    def __init__(
+        self, aws: SecretsManager, desired: Desired, patience: Patience, log: Log, known: Callable[[str], None]
+    ) -> None:
         self._log = log
         self._known = known
         self._aws = aws
@@ -60,6 +61,7 @@ class Reconciler:
 
         Raises:
             ReplicationError: it cannot become true, or did not within the time.
+
         """
         while True:
             try:
@@ -89,7 +91,7 @@ class Reconciler:
         if steps.done:
             return True
         if steps.regions(Step.FAIL):
-            raise self._failure(steps)
+            raise self._failure(steps, observed)
         self._tell(steps, observed)
         # Remembered before the calls: a crash between two of them must not make this run forget what it did.
         self._remember(steps, observed)
@@ -151,12 +153,11 @@ class Reconciler:
             "a Delete of it, or another resource, came meanwhile"
         )
 
-    def _failure(self, steps: Plan) -> NotOursError | ReplicaFailedError:
-        assert self.observed
+    def _failure(self, steps: Plan, observed: Observed) -> NotOursError | ReplicaFailedError:
         foreign = [
             region
             for region in steps.regions(Step.FAIL)
-            if (claim := self.observed.claims.get(region)) and not claim.owner.same_stack(self._desired.owner)
+            if (claim := observed.claims.get(region)) and not claim.owner.same_stack(self._desired.owner)
         ]
         failures = joined(f"{region}: {steps.reasons[region]}" for region in steps.regions(Step.FAIL))
         return NotOursError(failures) if foreign else ReplicaFailedError(failures)

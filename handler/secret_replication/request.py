@@ -77,6 +77,7 @@ def check_event(event: object) -> Mapping[str, Any]:
 
     Raises:
         MalformedEventError: it is no object, or one of ``REQUIRED_KEYS`` is missing.
+
     """
     if not isinstance(event, Mapping):
         raise MalformedEventError(f"the event is a {type(event).__name__}, not a CloudFormation request")
@@ -103,6 +104,7 @@ def parse(event: Mapping[str, Any], *, region: str) -> Request:
 
     Raises:
         InvalidPropertyError: a property is missing, unknown, or has a value that is not allowed.
+
     """
     owner = Owner.of(event["StackId"], event["LogicalResourceId"])
     physical_id = fallback_physical_id(event)
@@ -112,21 +114,28 @@ def parse(event: Mapping[str, Any], *, region: str) -> Request:
         raise InvalidPropertyError("RequestType", event.get("RequestType"), "use Create, Update or Delete") from None
     properties = event.get("ResourceProperties")
     if operation is Operation.DELETE:
-        return Request(operation, owner, _declaration_to_delete(properties), physical_id,
-                       service_timeout=_service_timeout(properties))
+        return Request(
+            operation,
+            owner,
+            _declaration_to_delete(properties),
+            physical_id,
+            service_timeout=_service_timeout(properties),
+        )
     if not isinstance(properties, Mapping):
         raise InvalidPropertyError("ResourceProperties", properties, f"give {' and '.join(PROPERTIES[:2])}")
     declaration = _declaration(properties, region)
     previous = event.get("OldResourceProperties") if operation is Operation.UPDATE else None
-    return Request(operation, owner, declaration, physical_id, _changed_keys(declaration, previous),
-                   _service_timeout(properties))
+    return Request(
+        operation, owner, declaration, physical_id, _changed_keys(declaration, previous), _service_timeout(properties)
+    )
 
 
 def _declaration(properties: Mapping[str, Any], region: str) -> Declaration:
     unknown = sorted(set(properties) - set(PROPERTIES) - set(_CLOUDFORMATION_PROPERTIES))
     if unknown:
-        raise InvalidPropertyError(unknown[0], properties[unknown[0]],
-                                   f"there is no such property; use {', '.join(PROPERTIES)}")
+        raise InvalidPropertyError(
+            unknown[0], properties[unknown[0]], f"there is no such property; use {', '.join(PROPERTIES)}"
+        )
     secret_id = _secret_id(properties.get("SecretId"))
     arn = SecretArn.parse(secret_id)
     return Declaration(
@@ -179,7 +188,9 @@ def _secret_id(value: object) -> str:
 
 def _replicas(value: object, primary_region: str) -> dict[str, str | None]:
     if not isinstance(value, list):
-        raise InvalidPropertyError("ReplicaRegions", value, 'give a list like ["eu-west-3"] or [{"Region": "eu-west-3"}]')
+        raise InvalidPropertyError(
+            "ReplicaRegions", value, 'give a list like ["eu-west-3"] or [{"Region": "eu-west-3"}]'
+        )
     replicas: dict[str, str | None] = {}
     for index, entry in enumerate(value):
         prop = f"ReplicaRegions[{index}]"
@@ -187,8 +198,9 @@ def _replicas(value: object, primary_region: str) -> dict[str, str | None]:
         if region in replicas:
             raise InvalidPropertyError(f"{prop}.Region", region, "this Region is listed twice; list it once")
         if region == primary_region:
-            raise InvalidPropertyError(f"{prop}.Region", region,
-                                       "this is the primary's own Region; list only other Regions")
+            raise InvalidPropertyError(
+                f"{prop}.Region", region, "this is the primary's own Region; list only other Regions"
+            )
         replicas[region] = key
     return replicas
 
@@ -200,8 +212,9 @@ def _replica(prop: str, entry: object) -> tuple[str, str | None]:
         raise InvalidPropertyError(prop, entry, 'give a Region, or {"Region": ..., "KmsKeyId": ...}')
     unknown = sorted(set(entry) - set(_REPLICA_KEYS))
     if unknown:
-        raise InvalidPropertyError(f"{prop}.{unknown[0]}", entry[unknown[0]],
-                                   f"there is no such property; use {' and '.join(_REPLICA_KEYS)}")
+        raise InvalidPropertyError(
+            f"{prop}.{unknown[0]}", entry[unknown[0]], f"there is no such property; use {' and '.join(_REPLICA_KEYS)}"
+        )
     region, key = entry.get("Region"), entry.get("KmsKeyId")
     if not isinstance(region, str) or not is_region(region):
         raise InvalidPropertyError(f"{prop}.Region", region, "this is not a Region name; write one like eu-west-3")

@@ -22,7 +22,10 @@ from .regions import SecretArn
 
 # Secrets Manager answers in well under a second; a Region that does not must not eat the deadline.
 _CONFIG = Config(
-    connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 6}, user_agent_extra="cdk-replicated-secret"
+    connect_timeout=3,
+    read_timeout=10,
+    retries={"mode": "standard", "total_max_attempts": 6},
+    user_agent_extra="cdk-replicated-secret",
 )
 _ERRORS: Mapping[str, type[ReplicationError]] = {
     "ResourceNotFoundException": SecretNotFoundError,
@@ -41,6 +44,7 @@ class Boto3SecretsManager:
     Args:
         region: where a secret given by name lives.
         client: makes a Secrets Manager client for a Region.
+
     """
 
     def __init__(self, region: str, client: Callable[[str], Any] | None = None) -> None:
@@ -53,7 +57,8 @@ class Boto3SecretsManager:
         arn = SecretArn.parse(secret_id)
         answer = self._call(arn.region if arn else self._region, "describe_secret", secret_id, SecretId=secret_id)
         found = SecretArn.parse(answer["ARN"])
-        assert found, answer["ARN"]
+        if found is None:
+            raise RefusedError(f"DescribeSecret on {secret_id} answered {answer['ARN']}, which is no secret's ARN")
         return Description(
             found,
             primary_region=answer.get("PrimaryRegion", ""),
@@ -65,9 +70,12 @@ class Boto3SecretsManager:
     def replicate(self, primary: SecretArn, replicas: Mapping[str, str | None], *, force: bool) -> None:
         """ReplicateSecretToRegions."""
         regions = [
-            {"Region": region, "KmsKeyId": key} if key else {"Region": region} for region, key in sorted(replicas.items())
+            {"Region": region, "KmsKeyId": key} if key else {"Region": region}
+            for region, key in sorted(replicas.items())
         ]
-        self._write("replicate_secret_to_regions", primary, AddReplicaRegions=regions, ForceOverwriteReplicaSecret=force)
+        self._write(
+            "replicate_secret_to_regions", primary, AddReplicaRegions=regions, ForceOverwriteReplicaSecret=force
+        )
 
     def remove(self, primary: SecretArn, regions: Collection[str]) -> None:
         """RemoveRegionsFromReplication."""

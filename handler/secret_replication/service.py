@@ -36,12 +36,12 @@ def serve(
         log: where the steps are told; never the event, the ResponseURL or the attributes.
         region: where a primary given by name lives.
         seconds: what Lambda has left for this invocation.
-        known: called with the physical id as soon as it is known, for an answer that has to go out before the end.
+        known: called with the primary's ARN as soon as it is known, for an answer that has to go out before the end.
 
     Returns:
         The answer, a failed one included: every ReplicationError becomes its reason.
+
     """
-    known(fallback_physical_id(event))
     try:
         request = parse(event, region=region)
     except ReplicationError as error:

@@ -1,0 +1,166 @@
+"""The world of the handler's tests: the model of Secrets Manager, a clock of its own, CloudFormation's events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.clock import VirtualClock
+from local.secrets_manager import Delays, SecretsManager
+from local.wire import client
+from secret_replication.answer import Answer, body
+from secret_replication.ports import Description
+from secret_replication.regions import SecretArn
+from secret_replication.request import check_event
+from secret_replication.secrets_manager import Boto3SecretsManager
+from secret_replication.service import serve
+
+PRIMARY = "us-west-2"
+STACK = "arn:aws:cloudformation:us-west-2:000000000000:stack/app/1b2f6d3a-0c4e-4d6b-9a57-2f8e4c1d7a90"
+OTHER_STACK = "arn:aws:cloudformation:us-west-2:000000000000:stack/other/7c9e6679-7425-40de-944b-e07fc1f90ae7"
+TAG = "cdk-replicated-secret:"
+LAMBDA_SECONDS = 900.0
+
+
+def event(operation: str = "Create", regions: object = ("eu-west-3",), **changes: Any) -> dict[str, Any]:
+    """A request of CloudFormation. Names in ``changes`` that are the event's own go there, others are properties."""
+    own = {"StackId", "RequestId", "ResponseURL", "LogicalResourceId", "PhysicalResourceId", "OldResourceProperties"}
+    properties = {
+        "ServiceToken": "arn:aws:lambda:us-west-2:000000000000:function:provider",
+        "SecretId": "app/database",
+        "ReplicaRegions": list(regions) if isinstance(regions, tuple) else regions,
+    } | {name: value for name, value in changes.items() if name not in own}
+    return {
+        "RequestType": operation,
+        "ResponseURL": "https://cloudformation-custom-resource-response-uswest2.s3.us-west-2.amazonaws.com/answer?token",
+        "StackId": STACK,
+        "RequestId": "request",
+        "ResourceType": "Custom::ReplicatedSecret",
+        "LogicalResourceId": "Replication",
+        "ResourceProperties": {name: value for name, value in properties.items() if value is not None},
+    } | {name: value for name, value in changes.items() if name in own}
+
+
+class Lines:
+    """A log that remembers its lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, dict[str, object]]] = []
+
+    def info(self, msg: object, **keys: object) -> None:
+        self.lines.append((str(msg), keys))
+
+    warning = info
+
+
+class Crash(BaseException):
+    """Lambda was killed."""
+
+
+@dataclass
+class Journal:
+    """A port that notes every call, and does what a test says before or after one of them."""
+
+    inner: Boto3SecretsManager
+    calls: list[str] = field(default_factory=list)
+    before: Callable[[str], None] = lambda _: None
+    after: Callable[[str], None] = lambda _: None
+
+    def describe(self, secret_id: str) -> Description:
+        arn = SecretArn.parse(secret_id)
+        return self._noted(f"describe {arn.region if arn else PRIMARY}", lambda: self.inner.describe(secret_id))
+
+    def replicate(self, primary: SecretArn, replicas: Mapping[str, str | None], *, force: bool) -> None:
+        self._noted(f"replicate {_list(replicas)}", lambda: self.inner.replicate(primary, replicas, force=force))
+
+    def remove(self, primary: SecretArn, regions: Collection[str]) -> None:
+        self._noted(f"remove {_list(regions)}", lambda: self.inner.remove(primary, regions))
+
+    def promote(self, replica: SecretArn) -> None:
+        self._noted(f"promote {replica.region}", lambda: self.inner.promote(replica))
+
+    def tag(self, primary: SecretArn, tags: Mapping[str, str]) -> None:
+        self._noted(f"tag {_list(key.removeprefix(TAG) for key in tags)}", lambda: self.inner.tag(primary, tags))
+
+    def untag(self, primary: SecretArn, keys: Collection[str]) -> None:
+        self._noted(f"untag {_list(key.removeprefix(TAG) for key in keys)}", lambda: self.inner.untag(primary, keys))
+
+    @property
+    def writes(self) -> list[str]:
+        return [call for call in self.calls if not call.startswith("describe")]
+
+    def _noted(self, call: str, make: Callable[[], Any]) -> Any:
+        self.before(call)
+        self.calls.append(call)
+        answer = make()
+        self.after(call)
+        return answer
+
+
+def _list(names: Any) -> str:
+    return " ".join(sorted(names))
+
+
+class World:
+    """All Regions of an account, a secret ``app/database`` in us-west-2, and the handler over them."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock()
+        self.model = SecretsManager(self.clock, Delays())
+        self.log = Lines()
+        self._clients: dict[str, Any] = {}
+        self.journal = Journal(Boto3SecretsManager(PRIMARY, self.client))
+        self.arn: str = self.create()
+
+    def client(self, region: str = PRIMARY) -> Any:
+        """A boto3 client for a Region."""
+        if region not in self._clients:
+            self._clients[region] = client(self.model, region)
+        return self._clients[region]
+
+    def create(self, name: str = "app/database", region: str = PRIMARY, **parameters: Any) -> str:
+        """Make a secret; its ARN."""
+        return str(self.client(region).create_secret(Name=name, SecretString="value", **parameters)["ARN"])
+
+    def serve(self, request: dict[str, Any], seconds: float = LAMBDA_SECONDS) -> Answer:
+        """Serve a request as the Lambda does, without the protocol; the answer must fit."""
+        self.journal.calls.clear()
+        answer = serve(
+            check_event(request), aws=self.journal, clock=self.clock, log=self.log, region=PRIMARY, seconds=seconds
+        )
+        body(answer, request)
+        return answer
+
+    def succeed(self, request: dict[str, Any]) -> Answer:
+        """Serve a request that must succeed."""
+        answer = self.serve(request)
+        assert answer.reason == ""
+        return answer
+
+    def fail(self, request: dict[str, Any], seconds: float = LAMBDA_SECONDS) -> str:
+        """Serve a request that must fail; the reason."""
+        answer = self.serve(request, seconds)
+        assert answer.reason, "succeeded"
+        return answer.reason
+
+    def statuses(self) -> dict[str, str]:
+        """The primary's list: Region to status."""
+        described = self.client().describe_secret(SecretId=self.arn)
+        return {entry["Region"]: entry["Status"] for entry in described.get("ReplicationStatus", [])}
+
+    def tags(self) -> dict[str, str]:
+        """Our tags on the primary: Region to created or adopted, and the logical id."""
+        described = self.client().describe_secret(SecretId=self.arn)
+        ours = {tag["Key"].removeprefix(TAG): tag["Value"].split() for tag in described["Tags"] if TAG in tag["Key"]}
+        return {region: f"{words[0]} by {words[3]}" for region, words in ours.items()}
+
+    def exists(self, region: str) -> bool:
+        """Whether there is a secret ``app/database`` in a Region."""
+        return self.model.find(region, "app/database") is not None
+
+
+def status_of(answer: Answer) -> dict[str, str]:
+    """The answer's ReplicationStatus: Region to status."""
+    return {entry["Region"]: entry["Status"] for entry in json.loads(answer.data["ReplicationStatus"])}
