@@ -62,7 +62,6 @@ def build(stack: cdk.Stack) -> ReplicatedSecret:
     Raises:
         ContextError: a context value is not allowed.
         ValueError: the construct refuses the values.
-
     """
     secret_id, regions, force, policy = (stack.node.try_get_context(key) for key in _CONTEXT)
     replicated = ReplicatedSecret(
@@ -103,7 +102,8 @@ def _shorthand(text: str) -> Any:
     entries = []
     for word in text.split():
         pairs = [pair.partition("=") for pair in word.split(",")]
-        if any(not (key and equals and value) for key, equals, value in pairs):
+        keys = {key for key, equals, value in pairs if key and equals and value}
+        if len(keys) < len(pairs):
             raise ContextError("replicaRegions", text, f"{word!r} is not understood; {_REGIONS_ALLOWED}")
         entries.append({key: value for key, _, value in pairs})
     return entries

@@ -41,6 +41,8 @@ async def _serve(port: int, scale: float, *, until_eof: bool) -> None:
 
     from .ministack import app
 
+    # MiniStack has read it; Powertools would read it too, in the Lambdas.
+    os.environ.pop("LOG_LEVEL")
     config = Config()
     config.bind = [f"{HOST}:{port}"]
     config.accesslog = None

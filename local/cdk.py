@@ -34,11 +34,10 @@ class Cdk:
     Args:
         environment: what leads it to local AWS.
         assembly: the folder that cloud assemblies go to.
-
     """
 
     def __init__(self, environment: Mapping[str, str], assembly: Path) -> None:
-        self._environment = clean_environment() | _QUIET | environment
+        self._environment = clean_environment() | _QUIET | dict(environment)
         self._assembly = assembly
 
     def bootstrap(self) -> str:
@@ -68,7 +67,6 @@ class Cdk:
 
         Raises:
             CdkError: it failed.
-
         """
         pairs = [f"--context={key}={value}" for key, value in (context or {}).items()]
         command = [str(CLI), *arguments, *pairs, "--no-notices", "--output", str(self._assembly)]

@@ -38,7 +38,6 @@ class Demo:
         aws: local AWS, started.
         scratch: a folder for cloud assemblies.
         console: where the steps are shown.
-
     """
 
     def __init__(self, aws: LocalAws, scratch: Path, console: Console) -> None:
@@ -53,7 +52,6 @@ class Demo:
 
         Raises:
             DemoError: at the first thing that is not so.
-
         """
         self._step("cdk bootstrap", self._cdk.bootstrap)
         self._deploy()

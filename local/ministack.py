@@ -75,7 +75,6 @@ def app(delays: Delays) -> Callable[..., Awaitable[None]]:
 
     Args:
         delays: how long replication takes.
-
     """
     models = _Models(delays)
     _replace_service(models)

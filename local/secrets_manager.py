@@ -111,7 +111,6 @@ class SecretsManager:
         clock: what time it is, in epoch seconds.
         delays: how long replication takes.
         account: the account's id, for ARNs.
-
     """
 
     def __init__(self, clock: Clock, delays: Delays | None = None, account: str = "000000000000") -> None:
@@ -150,7 +149,6 @@ class SecretsManager:
 
         Raises:
             ApiError: as the API would answer.
-
         """
         if operation not in self._operations:
             raise ApiError("InvalidAction", f"local AWS has no {operation}; it has {', '.join(self._operations)}")
@@ -476,7 +474,7 @@ class SecretsManager:
             status, message = self._status(entry)
             replica = self._secrets.get((entry.region, primary.name))
             accessed = replica.accessed if replica and replica.is_replica else None
-            optional = {"StatusMessage": message or None, "LastAccessedDate": accessed}
+            optional: Answer = {"StatusMessage": message or None, "LastAccessedDate": accessed}
             statuses.append(
                 {"Region": entry.region, "KmsKeyId": entry.key, "Status": status}
                 | {name: value for name, value in optional.items() if value is not None}

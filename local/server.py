@@ -37,7 +37,6 @@ class LocalAws:
     Args:
         speed: how many times faster than AWS replication is; 1 takes AWS's own seconds.
         port: where to listen on loopback; 0 for any free port.
-
     """
 
     def __init__(self, speed: float = 1.0, port: int = 0) -> None:

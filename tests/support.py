@@ -70,7 +70,9 @@ class Journal:
 
     def describe(self, secret_id: str) -> Description:
         arn = SecretArn.parse(secret_id)
-        return self._noted(f"describe {arn.region if arn else PRIMARY}", lambda: self.inner.describe(secret_id))
+        region = arn.region if arn else PRIMARY
+        found: Description = self._noted(f"describe {region}", lambda: self.inner.describe(secret_id))
+        return found
 
     def replicate(self, primary: SecretArn, replicas: Mapping[str, str | None], *, force: bool) -> None:
         self._noted(f"replicate {_list(replicas)}", lambda: self.inner.replicate(primary, replicas, force=force))

@@ -103,6 +103,11 @@ def crash(*_: object) -> Any:
     raise KeyError("missing")
 
 
+def slowly(*_: object) -> Answer:
+    time.sleep(1.0)
+    return Answer("id")
+
+
 def secret(url: ResponseUrl) -> str:
     return str(client(url.model, PRIMARY).create_secret(Name="app/database", SecretString="hunter2")["ARN"])
 
@@ -196,7 +201,7 @@ def test_c1_answers_once(url: ResponseUrl, plain: Callable[..., Any], monkeypatc
     assert len(url.answers) == 2
     url.bodies.clear()
     monkeypatch.setattr(cloudformation, "GUARD_MARGIN", 0.5)
-    CustomResource(lambda *_: time.sleep(1.0) or Answer("id"))(url.event(), context(seconds=0.8))
+    CustomResource(slowly)(url.event(), context(seconds=0.8))
     assert len(url.answers) == 1
 
 
@@ -255,7 +260,7 @@ def test_c3_an_empty_test_event_is_refused_at_once(
         if len(pauses) > 20:
             raise Endless
 
-    monkeypatch.setattr(crhelper.utils.time, "sleep", pause)
+    monkeypatch.setattr(time, "sleep", pause)
     with pytest.raises(Endless):
         plain(lambda *_: "id")({}, context())
     with pytest.raises(MalformedEventError, match="custom resource requests only"):
@@ -263,7 +268,7 @@ def test_c3_an_empty_test_event_is_refused_at_once(
 
 
 def test_c4_an_answer_that_is_no_json_still_names_the_request(url: ResponseUrl, plain: Callable[..., Any]) -> None:
-    helper = plain(lambda *_: helper.Data.update(when=datetime.now(UTC)))
+    helper: Any = plain(lambda *_: helper.Data.update(when=datetime.now(UTC)))
     helper(url.event(), context())
     assert "StackId" not in url.answers[0]
     url.bodies.clear()
@@ -273,7 +278,7 @@ def test_c4_an_answer_that_is_no_json_still_names_the_request(url: ResponseUrl, 
 
 
 def test_c4_an_answer_that_is_too_long_fails_with_a_reason(url: ResponseUrl, plain: Callable[..., Any]) -> None:
-    helper = plain(lambda *_: helper.Data.update(long="x" * 5000))
+    helper: Any = plain(lambda *_: helper.Data.update(long="x" * 5000))
     helper(url.event(), context())
     assert len(url.bodies[0]) > MAX_BYTES
     url.bodies.clear()
@@ -314,7 +319,7 @@ def test_c5_neither_event_nor_response_url_is_logged_at_any_level(
 
 
 def test_c6_nothing_is_left_of_the_request_before(url: ResponseUrl, plain: Callable[..., Any]) -> None:
-    helper = plain(lambda *_: setattr(helper, "NoEcho", True) or "id")
+    helper: Any = plain(lambda *_: setattr(helper, "NoEcho", True))
     helper(url.event(), context())
     broken = url.event(RequestId="second")
     del broken["LogicalResourceId"]
@@ -335,7 +340,8 @@ def test_c7_no_client_is_made_and_a_delete_does_not_sleep(
     made: list[str] = []
     slept: list[float] = []
     monkeypatch.setattr(boto3, "client", lambda name, **_: made.append(name))
-    monkeypatch.setattr(crhelper.resource_helper.CfnResource._wait_for_cwlogs, "__defaults__", (slept.append,))
+    waiting = vars(crhelper.resource_helper.CfnResource)["_wait_for_cwlogs"]
+    monkeypatch.setattr(waiting, "__defaults__", (slept.append,))
     plain(lambda *_: "id", sleep_on_delete=120)(url.event("Delete"), context(seconds=900))
     assert (made, slept) == (["lambda", "events", "logs"], [120])
     made.clear()

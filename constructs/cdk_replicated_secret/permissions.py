@@ -88,7 +88,10 @@ def _key_resource(stack: Stack, replica: ReplicaRegion) -> tuple[str, dict[str, 
     if key.startswith("arn:") and ":alias/" not in key:
         return key, {}
     name = key.rpartition(":")[2]
-    arn = {"service": "kms", "region": replica.region, "resource": "key"}
     if not name.startswith("alias/"):
-        return stack.format_arn(**arn, resource_name=name.removeprefix("key/")), {}
-    return stack.format_arn(**arn, resource_name="*"), {"ForAnyValue:StringEquals": {"kms:ResourceAliases": name}}
+        return _key_arn(stack, replica.region, name.removeprefix("key/")), {}
+    return _key_arn(stack, replica.region, "*"), {"ForAnyValue:StringEquals": {"kms:ResourceAliases": name}}
+
+
+def _key_arn(stack: Stack, region: str, name: str) -> str:
+    return stack.format_arn(service="kms", region=region, resource="key", resource_name=name)

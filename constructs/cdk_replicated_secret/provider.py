@@ -77,7 +77,6 @@ def _bundle() -> Path:
 
     Raises:
         FileNotFoundError: the checkout's was not built yet.
-
     """
     here = Path(__file__).parent
     for bundle in (here / "_handler", here.parent.parent / "build" / "handler"):

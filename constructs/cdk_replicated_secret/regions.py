@@ -39,7 +39,6 @@ class ReplicaRegion:
     Example::
 
         ReplicaRegion("eu-west-3", encryption_key="alias/app")
-
     """
 
     region: str
@@ -61,7 +60,6 @@ def replica_regions(regions: Sequence[str | ReplicaRegion], own_region: str) -> 
 
     Raises:
         ValueError: a bare string, a name that is none, a Region twice, the primary's own Region.
-
     """
     if isinstance(regions, str):
         raise ValueError(f'regions is the string {regions!r}: give a list, as regions=["{regions}"]')  # noqa: TRY004

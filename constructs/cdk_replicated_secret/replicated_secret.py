@@ -40,7 +40,6 @@ class ReplicatedSecret(Construct):
 
         replicated = ReplicatedSecret(self, "Database", secret=cluster.secret, regions=["eu-west-3", "us-east-1"])
         replicated.add_outputs()
-
     """
 
     def __init__(
@@ -99,7 +98,6 @@ class ReplicatedSecret(Construct):
 
         Raises:
             ValueError: it is not replicated there.
-
         """
         return self._resource.get_att_string(f"Status.{self._declared(region)}")
 
@@ -108,7 +106,6 @@ class ReplicatedSecret(Construct):
 
         Raises:
             ValueError: it is not replicated there.
-
         """
         partition, service, account, resource = (Fn.select(i, Fn.split(":", self.secret_arn)) for i in (1, 2, 4, 6))
         return f"arn:{partition}:{service}:{self._declared(region)}:{account}:secret:{resource}"

@@ -32,7 +32,6 @@ def body(answer: Answer, event: Mapping[str, Any]) -> bytes:
 
     Raises:
         ReplicationError: it would be longer than ``MAX_BYTES``.
-
     """
     response: dict[str, object] = {
         "Status": "FAILED" if answer.reason else "SUCCESS",
@@ -67,7 +66,6 @@ def success(observed: Observed, regions: list[str], event: Mapping[str, Any]) ->
 
     Raises:
         ReplicationError: not even the attributes that are always there fit.
-
     """
     for level in range(_LEVELS):
         answer = Answer(str(observed.arn), data=_attributes(observed, regions, level))

@@ -13,7 +13,6 @@ def apply(aws: SecretsManager, plan: Plan, desired: Desired, observed: Observed)
 
     Raises:
         RefusedError: AWS refused a call; the calls before it were made.
-
     """
     primary = observed.arn
     tags = {tag_key(region): claim.value for region, claim in _new_claims(plan, desired, observed).items()}

@@ -42,14 +42,19 @@ class UnexpectedError(Exception):
     """A defect of ours."""
 
 
-class CustomResource(CfnResource):  # type: ignore[misc]  # crhelper has no types for what is overridden here (C10)
+class CustomResource(CfnResource):
     """One request's protocol: ``CustomResource(serve)(event, context)`` answers it, once.
 
     Args:
         serve: the work. It gets the event, the seconds left, and a function to call with the physical id as soon
             as that is known.
-
     """
+
+    # Its stubs leave these out (C10).
+    _event: Mapping[str, Any]
+    _context: Any
+    _response_url: str
+    _timeout: Callable[[], None]
 
     # crhelper makes three boto3 clients for its polling, which is not used here, except under SAM (C7, C9).
     _sam_local = property(lambda self: True, lambda self, value: None)
@@ -67,7 +72,6 @@ class CustomResource(CfnResource):  # type: ignore[misc]  # crhelper has no type
         Raises:
             MalformedEventError: nobody can be answered, or the ResponseURL is not CloudFormation's.
             AnswerNotDeliveredError: the answer was not taken.
-
         """
         checked = check_event(event)
         check_response_url(checked["ResponseURL"])
@@ -135,7 +139,6 @@ def check_response_url(url: str) -> None:
 
     Raises:
         MalformedEventError: it is another URL. The message does not show it: it is a bearer token (P9).
-
     """
     parts, local = urlsplit(url), urlsplit(os.environ.get("AWS_ENDPOINT_URL", ""))
     to_s3 = parts.scheme == "https" and _S3_HOST.fullmatch(parts.netloc) is not None

@@ -28,7 +28,6 @@ def handler(event: dict[str, Any], context: Any) -> None:
     Raises:
         MalformedEventError: the event is not CloudFormation's; nobody was answered.
         AnswerNotDeliveredError: CloudFormation did not take the answer; Lambda tries again.
-
     """
     region = os.environ["AWS_REGION"]
     aws = Boto3SecretsManager(region)

@@ -6,8 +6,8 @@ from .errors import AccessDeniedError, RefusedError, SecretDeletedError, SecretN
 from .ownership import claims
 from .plan import Desired, Elsewhere, Observed
 from .ports import SecretsManager
+from .properties import RemovalPolicy
 from .regions import SecretArn
-from .request import RemovalPolicy
 
 
 def observe(aws: SecretsManager, secret_id: str, desired: Desired) -> Observed:
@@ -22,7 +22,6 @@ def observe(aws: SecretsManager, secret_id: str, desired: Desired) -> Observed:
         SecretNotFoundError: there is no such secret.
         SecretDeletedError: it is scheduled for deletion.
         RefusedError: it is a replica itself (F15).
-
     """
     primary = aws.describe(secret_id)
     if primary.deleted:

@@ -9,9 +9,9 @@ from enum import Enum
 from .keys import SameKey, same_key
 from .ownership import Claim, Origin, Owner
 from .ports import FAILED, IN_SYNC, ReplicaStatus
+from .properties import RemovalPolicy
 from .reasons import Cure, cure
 from .regions import SecretArn
-from .request import RemovalPolicy
 
 
 class Elsewhere(Enum):

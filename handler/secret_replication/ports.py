@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from .regions import SecretArn
 
@@ -78,8 +78,8 @@ class Clock(Protocol):
 class Log(Protocol):
     """Structured lines; Powertools' Logger is one."""
 
-    def info(self, msg: object, **keys: object) -> None:
+    def info(self, msg: object, **keys: Any) -> None:
         """What was done."""
 
-    def warning(self, msg: object, **keys: object) -> None:
+    def warning(self, msg: object, **keys: Any) -> None:
         """What a person should look at."""

@@ -61,7 +61,6 @@ class Reconciler:
 
         Raises:
             ReplicationError: it cannot become true, or did not within the time.
-
         """
         while True:
             try:

@@ -44,7 +44,6 @@ class Boto3SecretsManager:
     Args:
         region: where a secret given by name lives.
         client: makes a Secrets Manager client for a Region.
-
     """
 
     def __init__(self, region: str, client: Callable[[str], Any] | None = None) -> None:

@@ -40,7 +40,6 @@ def serve(
 
     Returns:
         The answer, a failed one included: every ReplicationError becomes its reason.
-
     """
     try:
         request = parse(event, region=region)

@@ -1,0 +1,166 @@
+"""The resource's properties, read strictly: a wrong one is named, with its value and what is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from .errors import InvalidPropertyError
+from .regions import SecretArn, is_region
+
+PROPERTIES = ("SecretId", "ReplicaRegions", "ForceOverwriteReplicaSecret", "ReplicaRemovalPolicy")
+# CloudFormation passes its own two along with ours.
+_CLOUDFORMATION_PROPERTIES = ("ServiceToken", "ServiceTimeout")
+_REPLICA_KEYS = ("Region", "KmsKeyId")
+_SECRET_ID_MAX_LENGTH = 2048  # F1
+_KMS_KEY_ID_MAX_LENGTH = 2048  # F1
+
+
+class RemovalPolicy(Enum):
+    """What becomes of an owned replica that is no longer declared."""
+
+    DELETE = "Delete"
+    RETAIN = "Retain"
+    PROMOTE = "Promote"
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """ResourceProperties.
+
+    ``secret_id``: ARN or name of the primary. ``replicas``: Region to KMS key (None: the default key).
+    """
+
+    secret_id: str
+    replicas: Mapping[str, str | None] = field(default_factory=dict)
+    force: bool = False
+    policy: RemovalPolicy = RemovalPolicy.DELETE
+
+
+def read(properties: object, region: str) -> Declaration:
+    """ResourceProperties of a Create or an Update.
+
+    Args:
+        properties: as they arrive, every scalar a string (P2).
+        region: the Region that a primary given by name lives in.
+
+    Raises:
+        InvalidPropertyError: a property is missing, unknown, or has a value that is not allowed.
+    """
+    if not isinstance(properties, Mapping):
+        raise InvalidPropertyError("ResourceProperties", properties, f"give {' and '.join(PROPERTIES[:2])}")
+    unknown = sorted(set(properties) - set(PROPERTIES) - set(_CLOUDFORMATION_PROPERTIES))
+    if unknown:
+        raise InvalidPropertyError(
+            unknown[0], properties[unknown[0]], f"there is no such property; use {', '.join(PROPERTIES)}"
+        )
+    secret_id = _secret_id(properties.get("SecretId"))
+    arn = SecretArn.parse(secret_id)
+    return Declaration(
+        secret_id,
+        _replicas(properties.get("ReplicaRegions"), arn.region if arn else region),
+        _boolean("ForceOverwriteReplicaSecret", properties.get("ForceOverwriteReplicaSecret", False)),
+        _policy(properties.get("ReplicaRemovalPolicy", RemovalPolicy.DELETE.value)),
+    )
+
+
+def read_to_delete(properties: object) -> Declaration:
+    """What a Delete needs, and no error: a Create refused for its properties is deleted with the same ones.
+
+    Such a resource owns nothing, so a policy that cannot be read means to leave the replicas alone.
+    """
+    given: Mapping[str, Any] = properties if isinstance(properties, Mapping) else {}
+    try:
+        secret_id = _secret_id(given.get("SecretId"))
+    except InvalidPropertyError:
+        secret_id = ""
+    try:
+        policy = _policy(given.get("ReplicaRemovalPolicy", RemovalPolicy.DELETE.value))
+    except InvalidPropertyError:
+        policy = RemovalPolicy.RETAIN
+    return Declaration(secret_id, policy=policy)
+
+
+def changed_keys(declaration: Declaration, previous: object) -> frozenset[str]:
+    """The Regions whose KmsKeyId this update changes: it decides where names of keys cannot be compared."""
+    old = previous.get("ReplicaRegions") if isinstance(previous, Mapping) else None
+    before: dict[str, str | None] = {}
+    for entry in old if isinstance(old, list) else []:
+        if isinstance(entry, str):
+            before[entry] = None
+        elif isinstance(entry, Mapping):
+            before[str(entry.get("Region"))] = entry.get("KmsKeyId") or None
+    return frozenset(
+        region for region, key in declaration.replicas.items() if region in before and before[region] != key
+    )
+
+
+def _secret_id(value: object) -> str:
+    allowed = "give the ARN or the name of the primary secret"
+    if not isinstance(value, str) or not 1 <= len(value) <= _SECRET_ID_MAX_LENGTH:
+        raise InvalidPropertyError("SecretId", value, f"{allowed}, 1 to {_SECRET_ID_MAX_LENGTH} characters")
+    if value.startswith("arn:") and SecretArn.parse(value) is None:
+        raise InvalidPropertyError("SecretId", value, f"this is not the ARN of a secret; {allowed}")
+    return value
+
+
+def _replicas(value: object, primary_region: str) -> dict[str, str | None]:
+    if not isinstance(value, list):
+        raise InvalidPropertyError(
+            "ReplicaRegions", value, 'give a list like ["eu-west-3"] or [{"Region": "eu-west-3"}]'
+        )
+    replicas: dict[str, str | None] = {}
+    for index, entry in enumerate(value):
+        prop = f"ReplicaRegions[{index}]"
+        region, key = _replica(prop, entry)
+        if region in replicas:
+            raise InvalidPropertyError(f"{prop}.Region", region, "this Region is listed twice; list it once")
+        if region == primary_region:
+            raise InvalidPropertyError(
+                f"{prop}.Region", region, "this is the primary's own Region; list only other Regions"
+            )
+        replicas[region] = key
+    return replicas
+
+
+def _replica(prop: str, entry: object) -> tuple[str, str | None]:
+    if isinstance(entry, str):
+        entry = {"Region": entry}
+    if not isinstance(entry, Mapping):
+        raise InvalidPropertyError(prop, entry, 'give a Region, or {"Region": ..., "KmsKeyId": ...}')
+    unknown = sorted(set(entry) - set(_REPLICA_KEYS))
+    if unknown:
+        raise InvalidPropertyError(
+            f"{prop}.{unknown[0]}", entry[unknown[0]], f"there is no such property; use {' and '.join(_REPLICA_KEYS)}"
+        )
+    region, key = entry.get("Region"), entry.get("KmsKeyId")
+    if not isinstance(region, str) or not is_region(region):
+        raise InvalidPropertyError(f"{prop}.Region", region, "this is not a Region name; write one like eu-west-3")
+    if key is not None and (not isinstance(key, str) or len(key) > _KMS_KEY_ID_MAX_LENGTH):
+        raise InvalidPropertyError(f"{prop}.KmsKeyId", key, "give the ARN, ID or alias of a key in that Region")
+    return region, key or None
+
+
+def _boolean(prop: str, value: object) -> bool:
+    """Everything arrives as a string (P2)."""
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    if isinstance(value, bool):
+        return value
+    raise InvalidPropertyError(prop, value, "use true or false")
+
+
+def _policy(value: object) -> RemovalPolicy:
+    try:
+        return RemovalPolicy(value)
+    except ValueError:
+        allowed = ", ".join(policy.value for policy in RemovalPolicy)
+        raise InvalidPropertyError("ReplicaRemovalPolicy", value, f"use one of {allowed}") from None
+
+
+def service_timeout(properties: object) -> int | None:
+    """Seconds. CloudFormation checks ServiceTimeout itself (P2): what cannot be read sets no earlier deadline."""
+    value = properties.get("ServiceTimeout") if isinstance(properties, Mapping) else None
+    return int(value) if isinstance(value, int | str) and str(value).isdigit() else None

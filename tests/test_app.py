@@ -1,0 +1,94 @@
+"""The app that ``cdk deploy`` runs: what its context may say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk.assertions import Template
+
+import app
+
+
+def synthesize(**context: object) -> dict[str, Any]:
+    """The custom resource's properties."""
+    stack = cdk.Stack(
+        cdk.App(context=context), app.STACK, env=cdk.Environment(account="000000000000", region="us-west-2")
+    )
+    app.build(stack)
+    (resource,) = Template.from_stack(stack).find_resources("Custom::ReplicatedSecret").values()
+    return dict(resource["Properties"])
+
+
+def test_without_context_it_is_the_demos_stack() -> None:
+    properties = synthesize()
+    assert properties["ReplicaRegions"] == [{"Region": "eu-west-3"}, {"Region": "us-east-1"}]
+    assert list(properties["SecretId"]) == ["Ref"]
+    assert (properties["ForceOverwriteReplicaSecret"], properties["ReplicaRemovalPolicy"]) == (False, "Delete")
+
+
+@pytest.mark.parametrize(
+    ("given", "regions"),
+    [
+        ('["eu-west-3"]', [{"Region": "eu-west-3"}]),
+        ('[{"Region": "eu-west-3", "KmsKeyId": "alias/app"}]', [{"Region": "eu-west-3", "KmsKeyId": "alias/app"}]),
+        ("[]", []),
+        (["eu-west-3"], [{"Region": "eu-west-3"}]),
+        ("Region=us-east-1", [{"Region": "us-east-1"}]),
+        (
+            "Region=eu-west-3,KmsKeyId=alias/app Region=us-east-1",
+            [{"Region": "eu-west-3", "KmsKeyId": "alias/app"}, {"Region": "us-east-1"}],
+        ),
+    ],
+)
+def test_regions_are_json_or_the_aws_clis_shorthand(given: object, regions: list[object]) -> None:
+    assert synthesize(replicaRegions=given)["ReplicaRegions"] == regions
+
+
+@pytest.mark.parametrize(
+    ("secret_id", "sent"),
+    [
+        ("app/database", "app/database"),
+        (
+            "arn:aws:secretsmanager:us-west-2:000000000000:secret:app/database-AbCdEf",
+            "arn:aws:secretsmanager:us-west-2:000000000000:secret:app/database-AbCdEf",
+        ),
+    ],
+)
+def test_an_existing_secret_by_name_or_arn(secret_id: str, sent: str) -> None:
+    assert synthesize(secretId=secret_id)["SecretId"] == sent
+
+
+def test_the_other_two() -> None:
+    properties = synthesize(forceOverwriteReplicaSecret="true", replicaRemovalPolicy="Retain")
+    assert (properties["ForceOverwriteReplicaSecret"], properties["ReplicaRemovalPolicy"]) == (True, "Retain")
+
+
+@pytest.mark.parametrize(
+    ("context", "message"),
+    [
+        (
+            {"replicaRegions": "eu-west-3"},
+            "context replicaRegions is 'eu-west-3': 'eu-west-3' is not understood; give a JSON",
+        ),
+        ({"replicaRegions": "[eu-west-3"}, "this is no JSON"),
+        ({"replicaRegions": '{"Region": "eu-west-3"}'}, "give a JSON list"),
+        ({"replicaRegions": '[{"region": "eu-west-3"}]'}, "is not understood"),
+        ({"replicaRegions": "Region=eu-west-3,Key=x"}, "is not understood"),
+        ({"replicaRegions": "Region=eu-west-3,Region=us-east-1"}, "is not understood"),
+        ({"replicaRegions": '["us-west-2"]'}, "the Region of the primary itself"),
+        ({"replicaRegions": '["Europe"]'}, "which is no Region"),
+        ({"secretId": ""}, "context secretId is '': give the ARN or the name of a secret"),
+        ({"secretId": "arn:aws:s3:::bucket"}, "give the ARN or the name"),
+        ({"forceOverwriteReplicaSecret": "yes"}, "context forceOverwriteReplicaSecret is 'yes': use true or false"),
+        (
+            {"replicaRemovalPolicy": "delete"},
+            "context replicaRemovalPolicy is 'delete': use one of Delete, Retain, Promote",
+        ),
+    ],
+)
+def test_a_wrong_value_says_what_is_allowed(context: dict[str, object], message: str) -> None:
+    with pytest.raises((app.ContextError, ValueError)) as error:
+        synthesize(**context)
+    assert message in str(error.value)

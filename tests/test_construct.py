@@ -1,0 +1,190 @@
+"""The construct: what it synthesizes, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_secretsmanager as sm
+from aws_cdk.assertions import Match, Template
+
+from cdk_replicated_secret import ReplicaRegion, ReplicaRemovalPolicy, ReplicatedSecret, ReplicationProvider
+
+ACCOUNT = "000000000000"
+ARN = f"arn:aws:secretsmanager:us-west-2:{ACCOUNT}:secret:app/database-AbCdEf"
+
+
+@pytest.fixture
+def stack() -> cdk.Stack:
+    return cdk.Stack(cdk.App(), "App", env=cdk.Environment(account=ACCOUNT, region="us-west-2"))
+
+
+def resources(stack: cdk.Stack, kind: str) -> dict[str, Any]:
+    return dict(Template.from_stack(stack).find_resources(kind))
+
+
+def statements(stack: cdk.Stack) -> dict[str, Any]:
+    """The function's policy statements by their actions."""
+    (policy,) = resources(stack, "AWS::IAM::Policy").values()
+    found: dict[str, Any] = {}
+    for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+        actions = statement["Action"]
+        found[" ".join(sorted([actions] if isinstance(actions, str) else actions))] = statement
+    return found
+
+
+def test_the_resource_has_the_properties_of_the_contract(stack: cdk.Stack) -> None:
+    secret = sm.Secret.from_secret_complete_arn(stack, "Imported", ARN)
+    ReplicatedSecret(
+        stack,
+        "Database",
+        secret=secret,
+        regions=["us-east-1", ReplicaRegion("eu-west-3", encryption_key="alias/app")],
+        force_overwrite=True,
+        replica_removal_policy=ReplicaRemovalPolicy.PROMOTE,
+        timeout=cdk.Duration.minutes(5),
+    )
+    (resource,) = resources(stack, "Custom::ReplicatedSecret").values()
+    token = resource["Properties"].pop("ServiceToken")
+    assert list(token) == ["Fn::GetAtt"]
+    assert resource["Properties"] == {
+        "SecretId": ARN,
+        "ReplicaRegions": [{"Region": "us-east-1"}, {"Region": "eu-west-3", "KmsKeyId": "alias/app"}],
+        "ForceOverwriteReplicaSecret": True,
+        "ReplicaRemovalPolicy": "Promote",
+        "ServiceTimeout": "300",
+    }
+
+
+def test_without_a_secret_it_makes_one(stack: cdk.Stack) -> None:
+    replicated = ReplicatedSecret(stack, "Database", regions=["eu-west-3"])
+    (logical_id,) = resources(stack, "AWS::SecretsManager::Secret")
+    (resource,) = resources(stack, "Custom::ReplicatedSecret").values()
+    assert resource["Properties"]["SecretId"] == {"Ref": logical_id}
+    assert stack.resolve(replicated.secret.secret_arn) == {"Ref": logical_id}
+
+
+def test_the_function_runs_the_bundle(stack: cdk.Stack) -> None:
+    ReplicatedSecret(stack, "Database", regions=["eu-west-3"])
+    Template.from_stack(stack).has_resource_properties(
+        "AWS::Lambda::Function",
+        {
+            "Handler": "secret_replication.main.handler",
+            "Runtime": "python3.13",
+            "Architectures": ["arm64"],
+            "Timeout": 900,
+            "LoggingConfig": {"LogGroup": Match.any_value()},
+        },
+    )
+    Template.from_stack(stack).has_resource_properties(
+        "AWS::Lambda::EventInvokeConfig", {"MaximumEventAgeInSeconds": 3600}
+    )
+
+
+def test_one_function_for_each_stack_whose_logical_id_never_changes(stack: cdk.Stack) -> None:
+    for name in ("One", "Two"):
+        ReplicatedSecret(stack, name, regions=["eu-west-3"])
+    assert ReplicationProvider.get_or_create(stack) is ReplicationProvider.get_or_create(stack)
+    assert list(resources(stack, "AWS::Lambda::Function")) == ["ReplicatedSecretProviderHandler8D33F5B0"]
+
+
+def test_the_rights_are_there_before_the_resource_and_until_after_it(stack: cdk.Stack) -> None:
+    ReplicatedSecret(stack, "Database", regions=["eu-west-3"])
+    (resource,) = resources(stack, "Custom::ReplicatedSecret").values()
+    (policy,) = resources(stack, "AWS::IAM::Policy")
+    assert policy in resource["DependsOn"]
+
+
+def test_the_rights_are_for_this_secret_only(stack: cdk.Stack) -> None:
+    secret = sm.Secret.from_secret_complete_arn(stack, "Imported", ARN)
+    ReplicatedSecret(stack, "Database", secret=secret, regions=["eu-west-3"])
+    found = statements(stack)
+    replicate = found["secretsmanager:RemoveRegionsFromReplication secretsmanager:ReplicateSecretToRegions"]
+    tag = found["secretsmanager:TagResource secretsmanager:UntagResource"]
+    assert replicate["Resource"] == tag["Resource"] == ARN
+    assert tag["Condition"] == {"ForAllValues:StringLike": {"aws:TagKeys": ["cdk-replicated-secret:*"]}}
+    assert found["secretsmanager:DescribeSecret"]["Resource"] == ARN.replace("us-west-2", "*")
+    assert len(found) == 3
+    assert "GetSecretValue" not in json.dumps(found)
+
+
+def test_promoting_needs_a_right_of_its_own(stack: cdk.Stack) -> None:
+    ReplicatedSecret(stack, "A", regions=["eu-west-3"], replica_removal_policy=ReplicaRemovalPolicy.PROMOTE)
+    assert "secretsmanager:StopReplicationToReplica" in statements(stack)
+
+
+def test_a_secret_imported_by_name_is_found_with_any_suffix(stack: cdk.Stack) -> None:
+    secret = sm.Secret.from_secret_name_v2(stack, "Imported", "app/database")
+    ReplicatedSecret(stack, "Database", secret=secret, regions=["eu-west-3"])
+    (resource,) = resources(stack, "Custom::ReplicatedSecret").values()
+    assert resource["Properties"]["SecretId"] == "app/database"
+    assert json.dumps(statements(stack)).count("app/database-??????") == 3
+
+
+def test_customer_keys_are_used_through_secrets_manager_only(stack: cdk.Stack) -> None:
+    key = kms.Key(stack, "Key")
+    ReplicatedSecret(
+        stack,
+        "Database",
+        encryption_key=key,
+        regions=[
+            ReplicaRegion("eu-west-3", encryption_key=f"arn:aws:kms:eu-west-3:{ACCOUNT}:key/1234"),
+            ReplicaRegion("us-east-1", encryption_key="alias/app"),
+        ],
+    )
+    (policy,) = resources(stack, "AWS::IAM::Policy").values()
+    text = json.dumps(stack.resolve(policy["Properties"]["PolicyDocument"]["Statement"]))
+    keys = [s for s in policy["Properties"]["PolicyDocument"]["Statement"] if "kms:" in json.dumps(s["Action"])]
+    assert [s["Action"] for s in keys] == ["kms:Decrypt"] + [["kms:GenerateDataKey", "kms:Encrypt"]] * 2
+    assert all("kms:ViaService" in s["Condition"]["StringEquals"] for s in keys)
+    assert '"kms:ResourceAliases": "alias/app"' in text
+    assert f"arn:aws:kms:eu-west-3:{ACCOUNT}:key/1234" in text
+
+
+def test_what_a_stack_gets_back(stack: cdk.Stack) -> None:
+    replicated = ReplicatedSecret(stack, "Database", regions=["eu-west-3"])
+    replicated.add_outputs()
+    outputs = Template.from_stack(stack).find_outputs("*")
+    assert set(outputs) == {"DatabaseArn", "DatabaseReplicationStatus", "DatabaseStatusEuWest3"}
+    (resource,) = resources(stack, "Custom::ReplicatedSecret")
+    assert outputs["DatabaseStatusEuWest3"]["Value"] == {"Fn::GetAtt": [resource, "Status.eu-west-3"]}
+    arn = json.dumps(stack.resolve(replicated.replica_arn("eu-west-3")))
+    assert ":eu-west-3:" in arn
+    with pytest.raises(ValueError, match="App/Database is not replicated to sa-east-1: its Regions are eu-west-3"):
+        replicated.status("sa-east-1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"regions": "eu-west-3"}, r"regions is the string 'eu-west-3': give a list"),
+        ({"regions": ["Europe"]}, "'Europe', which is no Region"),
+        ({"regions": ["eu-west-3", ReplicaRegion("eu-west-3")]}, "eu-west-3 twice"),
+        ({"regions": ["us-west-2"]}, "us-west-2, the Region of the primary itself"),
+        ({"regions": ["eu-west-3"], "timeout": cdk.Duration.seconds(5)}, "timeout is 5 s"),
+        ({"regions": ["eu-west-3"], "timeout": cdk.Duration.hours(2)}, "timeout is 7200 s"),
+    ],
+)
+def test_what_cannot_work_is_refused_at_synth(stack: cdk.Stack, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ReplicatedSecret(stack, "Database", **arguments)
+
+
+def test_a_key_for_a_secret_that_is_given_is_refused(stack: cdk.Stack) -> None:
+    secret = sm.Secret.from_secret_complete_arn(stack, "Imported", ARN)
+    with pytest.raises(ValueError, match="encryption_key is for a new secret, and secret is given"):
+        ReplicatedSecret(stack, "Database", secret=secret, encryption_key=kms.Key(stack, "Key"), regions=["eu-west-3"])
+
+
+def test_tokens_skip_what_cannot_be_known() -> None:
+    agnostic = cdk.Stack(cdk.App(), "Agnostic")
+    region = cdk.CfnParameter(agnostic, "Region").value_as_string
+    replicated = ReplicatedSecret(agnostic, "Database", regions=[region, "eu-west-3"])
+    replicated.add_outputs()
+    assert replicated.status(region)
+    Template.from_stack(agnostic).has_resource_properties(
+        "Custom::ReplicatedSecret", {"ReplicaRegions": [{"Region": {"Ref": "Region"}}, {"Region": "eu-west-3"}]}
+    )

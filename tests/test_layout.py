@@ -1,0 +1,44 @@
+"""What must stay so in the tree."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import constructs
+
+ROOT = Path(__file__).parent.parent
+LONGEST_MODULE = 200
+
+
+def test_the_folder_constructs_does_not_shadow_the_package_constructs() -> None:
+    """With an __init__.py in it, even ``import aws_cdk`` would fail."""
+    assert not (ROOT / "constructs" / "__init__.py").exists()
+    assert "site-packages" in str(constructs.__file__)
+
+
+def test_ci_runs_what_a_developer_runs() -> None:
+    assert (ROOT / ".ci" / "run").read_text() == "#!/usr/bin/env bash\nmake test\n"
+
+
+def test_every_task_is_in_make_help() -> None:
+    listed = subprocess.run(["make", "help"], cwd=ROOT, text=True, capture_output=True, check=True).stdout
+    phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert phony
+    assert {line.split()[1] for line in listed.splitlines()} == set(phony[1].split())
+
+
+def test_the_handlers_modules_stay_short() -> None:
+    lengths = {path.name: len(path.read_text().splitlines()) for path in (ROOT / "handler").rglob("*.py")}
+    assert {name: lines for name, lines in lengths.items() if lines > LONGEST_MODULE} == {}
+
+
+def test_the_handlers_pins_are_developments_pins() -> None:
+    bundled = _pins(ROOT / "handler" / "requirements.txt")
+    assert bundled.items() <= _pins(ROOT / "requirements.txt").items()
+
+
+def _pins(path: Path) -> dict[str, str]:
+    lines = [line for line in path.read_text().splitlines() if "==" in line]
+    return {name.lower().replace("_", "-"): version for name, version in (line.split("==") for line in lines)}

@@ -1,0 +1,200 @@
+"""The model of Secrets Manager, as far as the demo and the handler lean on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from local.clock import VirtualClock
+from local.secrets_manager import SecretsManager
+from local.wire import Endpoint
+from tests.support import PRIMARY, World
+
+
+def replicate(world: World, region: str = "eu-west-3", **more: Any) -> list[dict[str, Any]]:
+    answer = world.client().replicate_secret_to_regions(
+        SecretId=world.arn, AddReplicaRegions=[{"Region": region}], **more
+    )
+    return list(answer["ReplicationStatus"])
+
+
+def entries(world: World) -> list[dict[str, Any]]:
+    return list(world.client().describe_secret(SecretId=world.arn).get("ReplicationStatus", []))
+
+
+def refused(call: Callable[[], object]) -> str:
+    with pytest.raises(ClientError) as error:
+        call()
+    return str(error.value.response["Error"]["Code"] + ": " + error.value.response["Error"]["Message"])
+
+
+def test_f10_a_fresh_region_is_in_progress_with_the_default_key_and_no_message(world: World) -> None:
+    assert replicate(world) == [{"Region": "eu-west-3", "KmsKeyId": "alias/aws/secretsmanager", "Status": "InProgress"}]
+
+
+def test_f11_then_in_sync(world: World) -> None:
+    replicate(world)
+    world.clock.sleep(5)
+    assert (entries(world)[0]["Status"], entries(world)[0]["StatusMessage"]) == ("InSync", "Replication succeeded")
+
+
+def test_f12_a_failure_comes_later_after_a_200(world: World) -> None:
+    world.create(region="eu-west-3")
+    assert replicate(world)[0]["Status"] == "InProgress"
+    world.clock.sleep(5)
+    assert entries(world)[0]["Status"] == "Failed"
+
+
+def test_f13_a_name_that_exists(world: World) -> None:
+    world.create(region="eu-west-3")
+    replicate(world)
+    world.clock.sleep(5)
+    assert entries(world)[0]["StatusMessage"] == (
+        "Replication failed: Secret name app/database already exists in region eu-west-3."
+    )
+
+
+@pytest.mark.parametrize(
+    ("here", "message"),
+    [
+        ("primary", "Can't overwrite secret app/database that is currently replicated to other region(s)."),
+        ("replica", "Can't overwrite secret app/database that is currently replicated from sa-east-1."),
+    ],
+)
+def test_f13_force_does_not_overwrite_what_replicates_itself(world: World, here: str, message: str) -> None:
+    where, to = ("eu-west-3", "sa-east-1") if here == "primary" else ("sa-east-1", "eu-west-3")
+    arn = world.create(region=where)
+    world.client(where).replicate_secret_to_regions(SecretId=arn, AddReplicaRegions=[{"Region": to}])
+    replicate(world, ForceOverwriteReplicaSecret=True)
+    world.clock.sleep(5)
+    assert entries(world)[0]["StatusMessage"] == f"Replication failed: {message}"
+
+
+def test_f14_the_own_region_is_refused_at_once(world: World) -> None:
+    assert refused(lambda: replicate(world, PRIMARY)) == "InvalidParameterException: Invalid replica region."
+
+
+def test_f15_a_replica_is_read_only(world: World) -> None:
+    replicate(world)
+    there = world.client("eu-west-3")
+    message = (
+        "InvalidParameterException: Operation not permitted on a replica secret. "
+        "Call must be made in primary secret's region."
+    )
+    for call in (
+        lambda: there.put_secret_value(SecretId="app/database", SecretString="x"),
+        lambda: there.tag_resource(SecretId="app/database", Tags=[{"Key": "a", "Value": "b"}]),
+        lambda: there.delete_secret(SecretId="app/database", ForceDeleteWithoutRecovery=True),
+        lambda: there.replicate_secret_to_regions(SecretId="app/database", AddReplicaRegions=[{"Region": "sa-east-1"}]),
+    ):
+        assert refused(call) == message
+
+
+def test_f16_a_primary_with_replicas_cannot_be_deleted(world: World) -> None:
+    replicate(world)
+    replicate(world, "us-east-1")
+    assert refused(lambda: world.client().delete_secret(SecretId=world.arn, ForceDeleteWithoutRecovery=True)) == (
+        f"InvalidParameterException: You can't delete secret {world.arn} that still has replica regions "
+        "[eu-west-3, us-east-1]."
+    )
+
+
+def test_f18_a_removal_empties_the_list_at_once_and_the_region_later(world: World) -> None:
+    replicate(world)
+    world.clock.sleep(5)
+    answer = world.client().remove_regions_from_replication(SecretId=world.arn, RemoveReplicaRegions=["eu-west-3"])
+    assert answer["ReplicationStatus"] == []
+    described = world.client().describe_secret(SecretId=world.arn)
+    assert "ReplicationStatus" not in described
+    assert "PrimaryRegion" not in described
+    world.clock.sleep(40)
+    assert world.exists("eu-west-3")
+    world.clock.sleep(50)
+    assert not world.exists("eu-west-3")
+
+
+def test_f18_adding_a_region_that_is_being_removed_fails(world: World) -> None:
+    replicate(world)
+    world.client().remove_regions_from_replication(SecretId=world.arn, RemoveReplicaRegions=["eu-west-3"])
+    replicate(world)
+    world.clock.sleep(5)
+    assert entries(world)[0]["StatusMessage"] == (
+        "Replication failed: Secret name app/database is currently replicated to eu-west-3 with a different arn"
+    )
+
+
+def test_f19_a_replica_has_the_primarys_arn_with_the_region_changed(world: World) -> None:
+    replicate(world)
+    replica = world.client("eu-west-3").describe_secret(SecretId="app/database")
+    assert replica["ARN"] == world.arn.replace(PRIMARY, "eu-west-3")
+    assert replica["PrimaryRegion"] == PRIMARY
+    assert replica["KmsKeyId"] == "alias/aws/secretsmanager"
+    assert "ReplicationStatus" not in replica
+
+
+def test_f20_value_and_tags_flow_from_the_primary(world: World) -> None:
+    replicate(world)
+    world.client().put_secret_value(SecretId=world.arn, SecretString="new")
+    world.client().tag_resource(SecretId=world.arn, Tags=[{"Key": "a", "Value": "b"}])
+    there = world.client("eu-west-3")
+    assert there.get_secret_value(SecretId="app/database")["SecretString"] == "new"
+    assert there.describe_secret(SecretId="app/database")["Tags"] == [{"Key": "a", "Value": "b"}]
+    previous = there.get_secret_value(SecretId="app/database", VersionStage="AWSPREVIOUS")
+    assert previous["SecretString"] == "value"
+
+
+def test_f23_a_promoted_replica_is_a_secret_of_its_own(world: World) -> None:
+    replicate(world)
+    there = world.client("eu-west-3")
+    there.stop_replication_to_replica(SecretId="app/database")
+    there.put_secret_value(SecretId="app/database", SecretString="own")
+    assert world.client().get_secret_value(SecretId=world.arn)["SecretString"] == "value"
+    replicate(world)
+    world.clock.sleep(5)
+    assert "already exists in region eu-west-3" in entries(world)[0]["StatusMessage"]
+
+
+def test_f4_list_secrets_agrees_in_every_region(world: World) -> None:
+    replicate(world)
+    for region in (PRIMARY, "eu-west-3"):
+        (listed,) = world.client(region).list_secrets()["SecretList"]
+        assert listed["Name"] == "app/database"
+        assert listed["PrimaryRegion"] == PRIMARY
+        assert "ReplicationStatus" not in listed
+    found = world.client("eu-west-3").list_secrets(Filters=[{"Key": "primary-region", "Values": [PRIMARY]}])
+    assert len(found["SecretList"]) == 1
+    assert world.client("sa-east-1").list_secrets()["SecretList"] == []
+
+
+def test_f5_f17_deletion(world: World) -> None:
+    client = world.client()
+    client.delete_secret(SecretId=world.arn, RecoveryWindowInDays=7)
+    assert "DeletedDate" in client.describe_secret(SecretId=world.arn)
+    assert "marked for deletion" in refused(lambda: client.get_secret_value(SecretId=world.arn))
+    client.restore_secret(SecretId=world.arn)
+    assert client.get_secret_value(SecretId=world.arn)["SecretString"] == "value"
+    client.delete_secret(SecretId=world.arn, ForceDeleteWithoutRecovery=True)
+    client.delete_secret(SecretId=world.arn, ForceDeleteWithoutRecovery=True)
+    assert refused(lambda: client.describe_secret(SecretId=world.arn)) == (
+        "ResourceNotFoundException: Secrets Manager can't find the specified secret."
+    )
+
+
+def test_a_call_that_it_does_not_know_says_so(world: World) -> None:
+    assert "local AWS has no CancelRotateSecret" in refused(lambda: world.client().cancel_rotate_secret(SecretId="x"))
+
+
+def test_a_boto3_client_can_be_pointed_at_it() -> None:
+    with Endpoint(SecretsManager(VirtualClock())) as endpoint:
+        clients = [
+            boto3.client("secretsmanager", region_name=region, endpoint_url=endpoint.url)
+            for region in (PRIMARY, "eu-west-3")
+        ]
+        clients[0].create_secret(Name="a", SecretString="b", AddReplicaRegions=[{"Region": "eu-west-3"}])
+        assert clients[1].get_secret_value(SecretId="a")["SecretString"] == "b"
+        for client in clients:
+            client.close()
