@@ -34,7 +34,7 @@ format: setup ## Format the code
 bundle: build/handler.done ## Put the Lambda together in build/handler
 
 dist: setup ## Build the wheel and the source distribution into dist/
-	@$(BIN)/python -m build --outdir dist
+	@$(BIN)/hatchling build --directory dist
 
 setup: .venv/done node_modules/done build/handler.done ## Install everything into the checkout
 

@@ -193,7 +193,7 @@ def test_our_own_deadline_comes_before_the_guards(url: ResponseUrl) -> None:
     assert "not finished after 2 s: eu-west-3 InProgress" in answer["Reason"]
 
 
-# The traps, by their number in docs/decisions/0002-crhelper.md.
+# The traps, by their number in docs/protocol.md.
 
 
 def test_c1_answers_once(url: ResponseUrl, plain: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:

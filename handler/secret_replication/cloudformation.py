@@ -1,4 +1,4 @@
-"""The one module that imports crhelper: the protocol, with its traps put right (docs/decisions/0002)."""
+"""The one module that imports crhelper: the protocol, with its traps put right (docs/protocol.md)."""
 
 from __future__ import annotations
 

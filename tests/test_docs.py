@@ -1,0 +1,61 @@
+"""The pages say what is so, as far as a test can tell."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from secret_replication.plan import Step
+from secret_replication.properties import PROPERTIES
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+SOURCES = [path for folder in ("handler", "local", "constructs", "tests") for path in ROOT.glob(f"{folder}/**/*.py")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_link_is_dead(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text())
+    assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+
+
+def test_every_fact_that_is_cited_is_written_down() -> None:
+    facts = "".join((ROOT / "docs" / name).read_text() for name in ("aws-facts.md", "protocol.md"))
+    known = set(re.findall(r"^(?:\| )?([FUPC]\d+)\b", facts, re.MULTILINE))
+    cited = {fact for path in SOURCES for fact in re.findall(r"\b([FUPC]\d{1,2})\b", _comments(path))}
+    assert len(cited) > 20
+    assert cited <= known
+
+
+def test_the_lifecycle_page_knows_every_step() -> None:
+    page = (ROOT / "docs" / "lifecycle.md").read_text()
+    words = {
+        Step.REPLICATE: "replicate again",
+        Step.PROMOTE: "stop replication to it",
+        Step.TAKE_OVER: "tag it as ours, keeping created or adopted",
+    }
+    assert [step for step in Step if words.get(step, step.value) not in page] == []
+
+
+def test_the_readme_names_every_property_and_both_commands() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert all(name in readme for name in (*PROPERTIES, "make demo", "make test"))
+
+
+def test_the_readmes_example_synthesizes(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    environment = dict(os.environ) | {"CDK_OUTDIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", example], env=environment, cwd=tmp_path, check=True)
+    template = (tmp_path / "Database.template.json").read_text()
+    assert "Custom::ReplicatedSecret" in template
+
+
+def _comments(path: Path) -> str:
+    """Comments and docstrings: a number in other strings is no citation."""
+    text = path.read_text()
+    return "\n".join([*re.findall(r"# .*", text), *re.findall(r'""".*?"""', text, re.DOTALL)])
