@@ -22,7 +22,7 @@ from .server import REGION, LocalAws, LocalAwsError
 
 STACK = "ReplicatedSecret"
 # A removal takes AWS 40 to 90 s; the demo shows it, and does not make the reader wait for it.
-SPEED = 10.0
+SPEED = 6.0
 _KEPT, _DROPPED, _ADDED = "eu-west-3", "us-east-1", "ap-southeast-2"
 _Statuses = dict[str, str]
 

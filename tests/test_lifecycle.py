@@ -6,6 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from secret_replication.errors import AccessDeniedError
+from secret_replication.ports import Description
 from tests.support import OTHER_STACK, PRIMARY, Crash, World, event, status_of
 
 
@@ -189,6 +190,11 @@ def test_delete_succeeds_when_the_secret_is_gone_and_create_and_update_fail(worl
         assert world.arn in reason
 
 
+def test_a_secret_that_is_scheduled_for_deletion_fails_even_where_nothing_is_to_do(world: World) -> None:
+    world.client().delete_secret(SecretId=world.arn)
+    assert "scheduled for deletion: restore it" in world.fail(event(regions=[]))
+
+
 def test_delete_addresses_the_arn_and_not_a_secret_made_again_under_the_name(world: World) -> None:
     old = world.arn
     world.client().delete_secret(SecretId=old, ForceDeleteWithoutRecovery=True)
@@ -233,6 +239,18 @@ def test_a_create_whose_delete_comes_meanwhile_stops_and_leaves_nothing(
     assert world.tags() == {}
     world.clock.sleep(61)
     assert not world.exists("eu-west-3")
+
+
+def test_one_stale_look_is_not_taken_for_a_delete(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh, looks = world.journal.inner.describe, []
+
+    def describe(secret_id: str) -> Description:
+        looks.append(fresh(secret_id))
+        return looks[0] if len(looks) == 2 else looks[-1]
+
+    monkeypatch.setattr(world.journal.inner, "describe", describe)
+    world.succeed(event())
+    assert world.journal.writes == ["tag eu-west-3", "replicate eu-west-3"]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -82,7 +82,7 @@ def test_an_installed_wheel_synthesizes_by_itself_with_the_checkouts_asset(wheel
     subprocess.run(
         [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", installed, wheel], check=True
     )
-    assets = set()
+    assets: set[frozenset[str]] = set()
     for path in (installed, ROOT / "constructs"):
         out = tmp_path / f"out-{len(assets)}"
         environment = dict(os.environ) | {"PYTHONPATH": str(path)}

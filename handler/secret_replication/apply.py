@@ -20,8 +20,7 @@ def apply(aws: SecretsManager, plan: Plan, desired: Desired, observed: Observed)
         aws.tag(primary, tags)
     if adding := plan.regions(Step.ADD, Step.REPLICATE):
         aws.replicate(primary, {region: desired.replicas[region] for region in adding}, force=desired.force)
-    # Removing what is not there is an error in one dialect of the API (U4): only what is listed is removed.
-    if removing := [region for region in plan.regions(Step.REMOVE) if region in observed.replicas]:
+    if removing := plan.regions(Step.REMOVE):
         aws.remove(primary, removing)
     for region in plan.regions(Step.PROMOTE):
         try:

@@ -50,6 +50,8 @@ def serve(
         if not request.secret_id:
             return Answer(request.physical_id)
         observed = run.run(request.secret_id)
+        if request.operation is Operation.DELETE:
+            return Answer(request.physical_id)
         return success(observed, sorted(request.declaration.replicas), event)
     except (SecretNotFoundError, SecretDeletedError) as error:
         if request.operation is not Operation.DELETE:
