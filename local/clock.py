@@ -13,6 +13,9 @@ class Clock(Protocol):
     def now(self) -> float:
         """The time."""
 
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+
 
 class SystemClock:
     """The machine's."""
@@ -20,6 +23,10 @@ class SystemClock:
     def now(self) -> float:
         """Epoch seconds."""
         return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
 
 
 @dataclass(slots=True)

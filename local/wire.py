@@ -13,8 +13,10 @@ from typing import Any, Self
 
 import boto3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.config import Config
+from botocore.exceptions import ConnectionClosedError
 
-from .secrets_manager import ApiError, SecretsManager
+from .secrets_manager import AnswerLostError, ApiError, SecretsManager
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 # Any will do: nobody checks the signature.
@@ -33,6 +35,9 @@ def respond(model: SecretsManager, region: str, headers: Mapping[str, str], body
 
     Returns:
         The HTTP status, and the answer or the error as JSON.
+
+    Raises:
+        AnswerLostError: the connection is to break.
     """
     operation = headers.get("x-amz-target", "").rpartition(".")[2]
     try:
@@ -41,16 +46,29 @@ def respond(model: SecretsManager, region: str, headers: Mapping[str, str], body
         return error.status, json.dumps({"__type": error.code, "message": error.message}).encode()
 
 
-def client(model: SecretsManager, region: str) -> Any:
-    """A boto3 client for Secrets Manager that speaks to the model in this process: no server, no port."""
+def client(model: SecretsManager, region: str, config: Config | None = None) -> Any:
+    """A boto3 client for Secrets Manager that speaks to the model in this process: no server, no port.
+
+    Args:
+        model: Secrets Manager.
+        region: the client's.
+        config: botocore's, for retries, say.
+    """
 
     def send(request: AWSPreparedRequest, **_: object) -> AWSResponse:
         headers = {name.lower(): _text(value) for name, value in request.headers.items()}
-        status, answer = respond(model, region, headers, _bytes(request.body))
+        try:
+            status, answer = respond(model, region, headers, _bytes(request.body))
+        except AnswerLostError as error:
+            raise ConnectionClosedError(endpoint_url=request.url, error=error) from error
         return AWSResponse(request.url, status, {"Content-Type": CONTENT_TYPE}, _Raw(answer))
 
     made = boto3.client(
-        "secretsmanager", region_name=region, aws_access_key_id=_CREDENTIAL, aws_secret_access_key=_CREDENTIAL
+        "secretsmanager",
+        region_name=region,
+        aws_access_key_id=_CREDENTIAL,
+        aws_secret_access_key=_CREDENTIAL,
+        config=config,
     )
     made.meta.events.register("before-send.secretsmanager", send)
     return made
@@ -98,10 +116,14 @@ class Endpoint:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # Headers and body in one segment: two would wait for the client's acknowledgement.
 
             def do_POST(self) -> None:
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                self._reply(*endpoint.post(headers, self._body()))
+                try:
+                    self._reply(*endpoint.post(headers, self._body()))
+                except AnswerLostError:
+                    self.close_connection = True
 
             def do_PUT(self) -> None:
                 self._reply(*endpoint.put(self.path, self._body()))

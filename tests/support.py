@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from botocore.config import Config
+
 from local.clock import VirtualClock
 from local.secrets_manager import Delays, SecretsManager
 from local.wire import client
@@ -22,6 +24,8 @@ STACK = "arn:aws:cloudformation:us-west-2:000000000000:stack/app/1b2f6d3a-0c4e-4
 OTHER_STACK = "arn:aws:cloudformation:us-west-2:000000000000:stack/other/7c9e6679-7425-40de-944b-e07fc1f90ae7"
 TAG = "cdk-replicated-secret:"
 LAMBDA_SECONDS = 900.0
+# botocore waits between its own, and no clock of ours makes that faster.
+NO_RETRIES = Config(retries={"total_max_attempts": 1})
 
 
 def event(operation: str = "Create", regions: object = ("eu-west-3",), **changes: Any) -> dict[str, Any]:
@@ -119,7 +123,7 @@ class World:
     def client(self, region: str = PRIMARY) -> Any:
         """A boto3 client for a Region."""
         if region not in self._clients:
-            self._clients[region] = client(self.model, region)
+            self._clients[region] = client(self.model, region, NO_RETRIES)
         return self._clients[region]
 
     def create(self, name: str = "app/database", region: str = PRIMARY, **parameters: Any) -> str:

@@ -305,13 +305,13 @@ def test_a_failed_replica_that_can_heal_is_tried_again(world: World) -> None:
 
 
 def test_the_deadline_names_every_region_with_its_status_and_the_time_waited(world: World) -> None:
-    world.model._delays = type(world.model._delays)(in_sync=1e9)
+    world.model.script.stall()
     reason = world.fail(event(regions=("eu-west-3", "us-east-1")), seconds=100)
     assert reason == "NotStabilized: not finished after 85 s: eu-west-3 InProgress; us-east-1 InProgress"
 
 
 def test_a_service_timeout_brings_the_deadline_forward(world: World) -> None:
-    world.model._delays = type(world.model._delays)(in_sync=1e9)
+    world.model.script.stall()
     assert "not finished after 45 s" in world.fail(event(ServiceTimeout="60"))
 
 

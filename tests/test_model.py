@@ -7,10 +7,10 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from local.clock import VirtualClock
-from local.secrets_manager import SecretsManager
+from local.secrets_manager import ApiError, SecretsManager
 from local.wire import Endpoint
 from tests.support import PRIMARY, World
 
@@ -30,6 +30,32 @@ def refused(call: Callable[[], object]) -> str:
     with pytest.raises(ClientError) as error:
         call()
     return str(error.value.response["Error"]["Code"] + ": " + error.value.response["Error"]["Message"])
+
+
+def test_f1_a_list_is_never_empty_and_a_region_is_well_formed(world: World) -> None:
+    with pytest.raises(ParamValidationError):
+        world.client().replicate_secret_to_regions(SecretId=world.arn, AddReplicaRegions=[])
+    assert refused(lambda: replicate(world, "Europe")).startswith("ValidationException: 1 validation error detected")
+
+
+def test_f2_every_call_can_be_throttled_denied_or_fail(world: World) -> None:
+    for code, status in (("ThrottlingException", 400), ("AccessDeniedException", 400), ("InternalServiceError", 500)):
+        world.model.script.error(code, operation="DescribeSecret", status=status)
+        assert refused(lambda: entries(world)).startswith(code)
+        entries(world)
+
+
+def test_f3_a_status_entry_has_the_five_fields(world: World) -> None:
+    replicate(world)
+    world.clock.sleep(5)
+    world.client("eu-west-3").get_secret_value(SecretId="app/database")
+    assert set(entries(world)[0]) == {"Region", "KmsKeyId", "Status", "StatusMessage", "LastAccessedDate"}
+
+
+def test_f4_a_primary_with_the_default_key_names_none(world: World) -> None:
+    assert "KmsKeyId" not in world.client().describe_secret(SecretId=world.arn)
+    world.client().update_secret(SecretId=world.arn, KmsKeyId="key-1")
+    assert world.client().describe_secret(SecretId=world.arn)["KmsKeyId"] == "key-1"
 
 
 def test_f10_a_fresh_region_is_in_progress_with_the_default_key_and_no_message(world: World) -> None:
@@ -147,6 +173,46 @@ def test_f20_value_and_tags_flow_from_the_primary(world: World) -> None:
     assert previous["SecretString"] == "value"
 
 
+def test_f20_the_resource_policy_flows_and_rotation_is_the_primarys(world: World) -> None:
+    replicate(world)
+    policy = '{"Version": "2012-10-17", "Statement": []}'
+    world.client().put_resource_policy(SecretId=world.arn, ResourcePolicy=policy)
+    there = world.client("eu-west-3")
+    assert there.get_resource_policy(SecretId="app/database")["ResourcePolicy"] == policy
+    assert "on a replica secret" in refused(lambda: there.rotate_secret(SecretId="app/database"))
+
+
+@pytest.mark.parametrize("key", ["alias/app", "1234", "arn:aws:kms:eu-west-3:000000000000:key/1234"])
+def test_f21_a_customer_key_is_named_as_it_was_given(world: World, key: str) -> None:
+    world.client().replicate_secret_to_regions(
+        SecretId=world.arn, AddReplicaRegions=[{"Region": "eu-west-3", "KmsKeyId": key}]
+    )
+    assert entries(world)[0]["KmsKeyId"] == key
+    assert world.client("eu-west-3").describe_secret(SecretId="app/database")["KmsKeyId"] == key
+
+
+def test_f22_the_replica_appears_at_once_and_can_stay_in_progress_for_ever(world: World) -> None:
+    world.model.script.stall("eu-west-3", times=1)
+    replicate(world)
+    assert world.exists("eu-west-3")
+    world.clock.sleep(1e6)
+    assert entries(world)[0]["Status"] == "InProgress"
+
+
+def test_f24_a_replica_that_fails_later_stays_readable_and_stale(world: World) -> None:
+    replicate(world)
+    world.clock.sleep(5)
+    world.model.break_off(PRIMARY, world.arn, "eu-west-3", "KMS key is disabled.")
+    world.client().put_secret_value(SecretId=world.arn, SecretString="new")
+    assert entries(world)[0]["Status"] == "Failed"
+    there = world.client("eu-west-3")
+    assert there.get_secret_value(SecretId="app/database")["SecretString"] == "value"
+    replicate(world)
+    world.clock.sleep(5)
+    assert entries(world)[0]["Status"] == "InSync"
+    assert there.get_secret_value(SecretId="app/database")["SecretString"] == "new"
+
+
 def test_f23_a_promoted_replica_is_a_secret_of_its_own(world: World) -> None:
     replicate(world)
     there = world.client("eu-west-3")
@@ -185,7 +251,9 @@ def test_f5_f17_deletion(world: World) -> None:
 
 
 def test_a_call_that_it_does_not_know_says_so(world: World) -> None:
-    assert "local AWS has no CancelRotateSecret" in refused(lambda: world.client().cancel_rotate_secret(SecretId="x"))
+    with pytest.raises(ApiError) as refusal:
+        world.model.call(PRIMARY, "Frobnicate", {})
+    assert "local AWS has no Frobnicate" in str(refusal.value)
 
 
 def test_a_boto3_client_can_be_pointed_at_it() -> None:

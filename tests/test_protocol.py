@@ -187,7 +187,7 @@ def test_one_answer_for_a_timeout_with_the_real_id(url: ResponseUrl, monkeypatch
 
 def test_our_own_deadline_comes_before_the_guards(url: ResponseUrl) -> None:
     secret(url)
-    url.model._delays = Delays(in_sync=1e9)
+    url.model.script.stall()
     handler(url.event(), context(seconds=17))
     (answer,) = url.answers
     assert "not finished after 2 s: eu-west-3 InProgress" in answer["Reason"]

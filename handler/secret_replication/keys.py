@@ -26,13 +26,14 @@ def normalise(key: str | None) -> str:
 
 def same_key(declared: str | None, actual: str | None) -> SameKey:
     """Compare a declared key with the one that the API reports (F21)."""
-    one, other = normalise(declared), normalise(actual)
-    if one == other:
+    wanted, found = normalise(declared), normalise(actual)
+    if wanted == found:
         return SameKey.YES
-    one_is_alias, other_is_alias = one.startswith("alias/"), other.startswith("alias/")
-    if one_is_alias != other_is_alias:
+    # F10: the default key is reported by its alias, so a key that was asked for is not what is there.
+    if found == DEFAULT_KEY:
+        return SameKey.NO
+    wanted_is_alias, found_is_alias = wanted.startswith("alias/"), found.startswith("alias/")
+    if wanted_is_alias != found_is_alias:
         return SameKey.UNKNOWN
     # Two aliases can point at one key, but the default alias only ever at its own.
-    if one_is_alias and DEFAULT_KEY not in (one, other):
-        return SameKey.UNKNOWN
-    return SameKey.NO
+    return SameKey.UNKNOWN if wanted_is_alias and wanted != DEFAULT_KEY else SameKey.NO

@@ -1,197 +1,56 @@
-"""A model of Secrets Manager with multi-Region replication: no HTTP, no threads, a clock that is passed in.
-
-What it does follows docs/local-aws.md; the numbers in the comments (F18) are the rows there.
-State changes with time only when it is looked at: each call first brings it up to now.
-"""
+"""The API's operations on secrets, replicas included: each takes an endpoint's Region and parameters, and answers."""
 
 from __future__ import annotations
 
+import json
 import secrets as randomness
 import string
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from copy import deepcopy
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
 
-from .clock import Clock
+from local.clock import Clock
 
-DEFAULT_KEY = "alias/aws/secretsmanager"
-_SUFFIX_LENGTH = 6
+from .replication import DEFAULT_KEY, Replication
+from .state import Answer, ApiError, Content, Parameters, Secret, Store, Version, new_suffix
+
 _DAY = 86400
 
-Parameters = Mapping[str, Any]
-Answer = dict[str, Any]
 
+class Operations:
+    """The operations over a store; ``table`` has them by name."""
 
-class ApiError(Exception):
-    """An error as the API answers it: code, message, HTTP status."""
-
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code, self.message, self.status = code, message, status
-
-
-@dataclass(frozen=True, slots=True)
-class Delays:
-    """Seconds that AWS takes: until a replica is InSync (F22), and until a removed one is gone (F18)."""
-
-    in_sync: float = 3.0
-    gone: float = 60.0
-
-    def scaled(self, factor: float) -> Delays:
-        """The same, ``factor`` times as long."""
-        return Delays(self.in_sync * factor, self.gone * factor)
-
-
-@dataclass(slots=True)
-class Version:
-    """One version of a value."""
-
-    created: float
-    stages: set[str]
-    string: str | None = None
-    binary: str | None = None
-
-
-@dataclass(slots=True)
-class Content:
-    """What replicas share with their primary: everything but the key (F20)."""
-
-    description: str = ""
-    tags: dict[str, str] = field(default_factory=dict)
-    versions: dict[str, Version] = field(default_factory=dict)
-    policy: str | None = None
-    rotation: dict[str, Any] = field(default_factory=dict)
-    changed: float = 0.0
-
-
-@dataclass(slots=True)
-class Entry:
-    """One entry of a primary's ReplicationStatus. Until ``settles`` it is InProgress, then ``outcome``."""
-
-    region: str
-    key: str
-    settles: float
-    outcome: str = "InSync"
-    message: str = "Replication succeeded"  # F11
-
-
-@dataclass(slots=True)
-class Secret:
-    """A secret in a Region: a primary, a standalone one, or a replica (``primary_region`` set)."""
-
-    arn: str
-    name: str
-    region: str
-    created: float
-    content: Content
-    key: str | None = None
-    primary_region: str | None = None
-    entries: dict[str, Entry] = field(default_factory=dict)
-    deleted: float | None = None
-    accessed: float | None = None
-    goes: float | None = None
-
-    @property
-    def is_replica(self) -> bool:
-        """Whether another Region has its primary."""
-        return self.primary_region is not None
-
-    def arn_in(self, region: str) -> str:
-        """The same name and suffix in another Region (F19)."""
-        head, _, tail = self.arn.partition(f":{self.region}:")
-        return f"{head}:{region}:{tail}"
-
-
-class SecretsManager:
-    """All Regions of one account.
-
-    Args:
-        clock: what time it is, in epoch seconds.
-        delays: how long replication takes.
-        account: the account's id, for ARNs.
-    """
-
-    def __init__(self, clock: Clock, delays: Delays | None = None, account: str = "000000000000") -> None:
-        self._clock = clock
-        self._delays = delays or Delays()
-        self._account = account
-        self._secrets: dict[tuple[str, str], Secret] = {}
-        self._operations: dict[str, Callable[[str, Parameters], Answer]] = {
+    def __init__(self, store: Store, clock: Clock, replication: Replication, account: str) -> None:
+        self._store, self._clock, self._replication, self._account = store, clock, replication, account
+        self.table: dict[str, Callable[[str, Parameters], Answer]] = {
+            "BatchGetSecretValue": self._batch_get_value,
+            "CancelRotateSecret": self._cancel_rotation,
             "CreateSecret": self._create,
-            "DescribeSecret": self._describe,
-            "GetSecretValue": self._get_value,
-            "PutSecretValue": self._put_value,
-            "UpdateSecret": self._update,
+            "DeleteResourcePolicy": self._delete_policy,
             "DeleteSecret": self._delete,
-            "RestoreSecret": self._restore,
-            "ListSecrets": self._list,
+            "DescribeSecret": self._describe,
+            "GetRandomPassword": self._random_password,
+            "GetResourcePolicy": self._get_policy,
+            "GetSecretValue": self._get_value,
             "ListSecretVersionIds": self._list_versions,
+            "ListSecrets": self._list,
+            "PutResourcePolicy": self._put_policy,
+            "PutSecretValue": self._put_value,
+            "RemoveRegionsFromReplication": self._remove_regions,
+            "ReplicateSecretToRegions": self._replicate,
+            "RestoreSecret": self._restore,
+            "RotateSecret": self._rotate,
+            "StopReplicationToReplica": self._stop_replication,
             "TagResource": self._tag,
             "UntagResource": self._untag,
-            "PutResourcePolicy": self._put_policy,
-            "GetResourcePolicy": self._get_policy,
-            "DeleteResourcePolicy": self._delete_policy,
-            "GetRandomPassword": self._random_password,
-            "ReplicateSecretToRegions": self._replicate,
-            "RemoveRegionsFromReplication": self._remove_regions,
-            "StopReplicationToReplica": self._stop_replication,
+            "UpdateSecret": self._update,
+            "UpdateSecretVersionStage": self._update_stage,
+            "ValidateResourcePolicy": self._validate_policy,
         }
-
-    def call(self, region: str, operation: str, parameters: Parameters) -> Answer:
-        """Carry out one API call.
-
-        Args:
-            region: the endpoint's Region.
-            operation: its name, as ``DescribeSecret``.
-            parameters: as the API's JSON; timestamps in answers are epoch seconds, binaries base64 text.
-
-        Raises:
-            ApiError: as the API would answer.
-        """
-        if operation not in self._operations:
-            raise ApiError("InvalidAction", f"local AWS has no {operation}; it has {', '.join(self._operations)}")
-        self._advance()
-        return self._operations[operation](region, parameters)
-
-    def secrets(self, region: str) -> Iterator[Secret]:
-        """The secrets in a Region, as they are now."""
-        self._advance()
-        yield from [secret for (where, _), secret in sorted(self._secrets.items()) if where == region]
-
-    def find(self, region: str, secret_id: str) -> Secret | None:
-        """A secret by name, ARN or ARN without suffix, as it is now."""
-        self._advance()
-        return self._lookup(region, secret_id)
-
-    # Time
-
-    def _advance(self) -> None:
-        now = self._clock.now()
-        for place, secret in list(self._secrets.items()):
-            gone = secret.goes is not None and secret.goes <= now
-            expired = secret.deleted is not None and secret.deleted <= now
-            if gone or expired:
-                del self._secrets[place]
-
-    def _status(self, entry: Entry) -> tuple[str, str]:
-        if self._clock.now() < entry.settles:
-            return "InProgress", ""  # F10: no message
-        return entry.outcome, entry.message
 
     # Lookup
 
-    def _lookup(self, region: str, secret_id: str) -> Secret | None:
-        if not secret_id.startswith("arn:"):
-            return self._secrets.get((region, secret_id))
-        for (where, _), secret in self._secrets.items():
-            if where == region and secret_id in (secret.arn, secret.arn[: -_SUFFIX_LENGTH - 1]):
-                return secret
-        return None
-
     def _get(self, region: str, parameters: Parameters, *, usable: bool = True) -> Secret:
-        secret = self._lookup(region, parameters.get("SecretId", ""))
+        secret = self._store.find(region, parameters.get("SecretId", ""))
         if secret is None:
             raise ApiError("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")  # F17
         if usable and secret.deleted is not None:
@@ -214,8 +73,7 @@ class SecretsManager:
 
     def _create(self, region: str, parameters: Parameters) -> Answer:
         name = parameters["Name"]
-        if (region, name) in self._secrets:
-            held = self._secrets[region, name]
+        if held := self._store.at(region, name):
             if held.deleted is not None:
                 raise ApiError(
                     "InvalidRequestException",
@@ -223,22 +81,24 @@ class SecretsManager:
                 )
             raise ApiError("ResourceExistsException", f"The operation failed because the secret {name} already exists.")
         now = self._clock.now()
-        arn = f"arn:aws:secretsmanager:{region}:{self._account}:secret:{name}-{_suffix()}"
+        arn = f"arn:aws:secretsmanager:{region}:{self._account}:secret:{name}-{new_suffix()}"
         content = Content(parameters.get("Description", ""), _tags(parameters), changed=now)
         secret = Secret(arn, name, region, now, content, key=parameters.get("KmsKeyId"))
         answer: Answer = {"ARN": arn, "Name": name}
         if "SecretString" in parameters or "SecretBinary" in parameters:
             answer["VersionId"] = self._new_version(content, parameters)
-        self._secrets[region, name] = secret
+        self._store.put(secret)
         if parameters.get("AddReplicaRegions"):
-            answer["ReplicationStatus"] = self._add_replicas(secret, parameters)
+            force = parameters.get("ForceOverwriteReplicaSecret", False)
+            adding = {"AddReplicaRegions": parameters["AddReplicaRegions"], "ForceOverwriteReplicaSecret": force}
+            answer["ReplicationStatus"] = self._replication.add(secret, adding)
         return answer
 
     def _describe(self, region: str, parameters: Parameters) -> Answer:
         secret = self._get(region, parameters, usable=False)
         answer = self._summary(secret) | {"VersionIdsToStages": _stages(secret.content)}
         if secret.entries:
-            answer["ReplicationStatus"] = self._replication_status(secret)
+            answer["ReplicationStatus"] = self._replication.statuses(secret)
         return answer
 
     def _summary(self, secret: Secret) -> Answer:
@@ -257,6 +117,7 @@ class SecretsManager:
         optional = {
             "KmsKeyId": key,
             "PrimaryRegion": primary_region,
+            "OwningService": secret.owning_service,
             "DeletedDate": secret.deleted,
             "LastAccessedDate": secret.accessed,
         } | content.rotation
@@ -305,7 +166,7 @@ class SecretsManager:
     def _delete(self, region: str, parameters: Parameters) -> Answer:
         force = parameters.get("ForceDeleteWithoutRecovery", False)
         now = self._clock.now()
-        if force and self._lookup(region, parameters.get("SecretId", "")) is None:
+        if force and self._store.find(region, parameters.get("SecretId", "")) is None:
             return {"Name": parameters.get("SecretId", ""), "DeletionDate": now}  # F5
         secret = self._get(region, parameters, usable=not force)
         if secret.is_replica:
@@ -317,7 +178,7 @@ class SecretsManager:
             )  # F16
         secret.deleted = now if force else now + parameters.get("RecoveryWindowInDays", 30) * _DAY
         if force:
-            del self._secrets[region, secret.name]
+            self._store.drop(secret)
         return {"ARN": secret.arn, "Name": secret.name, "DeletionDate": secret.deleted}
 
     def _restore(self, region: str, parameters: Parameters) -> Answer:
@@ -328,8 +189,8 @@ class SecretsManager:
     def _list(self, region: str, parameters: Parameters) -> Answer:
         found = [
             self._summary(secret) | {"SecretVersionsToStages": _stages(secret.content)}
-            for (where, _), secret in sorted(self._secrets.items())
-            if where == region and (secret.deleted is None or parameters.get("IncludePlannedDeletion"))
+            for secret in self._store.within(region)
+            if secret.deleted is None or parameters.get("IncludePlannedDeletion")
         ]
         for wanted in parameters.get("Filters", []):
             found = [summary for summary in found if _matches(summary, wanted["Key"], wanted["Values"])]
@@ -347,6 +208,64 @@ class SecretsManager:
             if version.stages or parameters.get("IncludeDeprecated")
         ]
         return {"ARN": secret.arn, "Name": secret.name, "Versions": versions}
+
+    def _batch_get_value(self, region: str, parameters: Parameters) -> Answer:
+        wanted = parameters.get("SecretIdList") or [
+            summary["ARN"] for summary in self._list(region, {"Filters": parameters.get("Filters", [])})["SecretList"]
+        ]
+        answer: Answer = {"SecretValues": [], "Errors": []}
+        for secret_id in wanted:
+            try:
+                answer["SecretValues"].append(self._get_value(region, {"SecretId": secret_id}))
+            except ApiError as error:
+                answer["Errors"].append({"SecretId": secret_id, "ErrorCode": error.code, "Message": error.message})
+        return answer
+
+    def _update_stage(self, region: str, parameters: Parameters) -> Answer:
+        secret = self._get_primary(region, parameters)
+        stage, source, target = (
+            parameters.get(name) for name in ("VersionStage", "RemoveFromVersionId", "MoveToVersionId")
+        )
+        versions = secret.content.versions
+        holder = next((version_id for version_id, version in versions.items() if stage in version.stages), None)
+        if not {source, target} - {None} <= set(versions):
+            raise ApiError("ResourceNotFoundException", "Secrets Manager can't find the specified secret version.")
+        if holder not in (None, target, source):
+            raise ApiError(
+                "InvalidParameterException",
+                f"The parameter RemoveFromVersionId can't be empty. Staging label {stage} is currently attached to "
+                f"version {holder}, so you must explicitly reference that version in RemoveFromVersionId.",
+            )
+        if holder and holder != target:
+            versions[holder].stages.discard(str(stage))
+            if stage == "AWSCURRENT" and target:
+                for version in versions.values():
+                    version.stages.discard("AWSPREVIOUS")
+                versions[holder].stages.add("AWSPREVIOUS")
+        if target:
+            versions[target].stages.add(str(stage))
+        return {"ARN": secret.arn, "Name": secret.name}
+
+    def _rotate(self, region: str, parameters: Parameters) -> Answer:
+        """Only the settings: no function is called, and the value stays."""
+        secret = self._get_primary(region, parameters)
+        settings = {name: parameters[name] for name in ("RotationLambdaARN", "RotationRules") if name in parameters}
+        secret.content.rotation = secret.content.rotation | settings | {"RotationEnabled": True}
+        return {"ARN": secret.arn, "Name": secret.name}
+
+    def _cancel_rotation(self, region: str, parameters: Parameters) -> Answer:
+        secret = self._get_primary(region, parameters)
+        secret.content.rotation["RotationEnabled"] = False
+        return {"ARN": secret.arn, "Name": secret.name}
+
+    def _validate_policy(self, region: str, parameters: Parameters) -> Answer:
+        """Only whether it is JSON."""
+        try:
+            json.loads(parameters["ResourcePolicy"])
+        except json.JSONDecodeError as error:
+            problem = {"CheckName": "JSON", "ErrorMessage": str(error)}
+            return {"PolicyValidationPassed": False, "ValidationErrors": [problem]}
+        return {"PolicyValidationPassed": True, "ValidationErrors": []}
 
     def _tag(self, region: str, parameters: Parameters) -> Answer:
         self._get_primary(region, parameters).content.tags.update(_tags(parameters))
@@ -406,84 +325,17 @@ class SecretsManager:
     # Replication
 
     def _replicate(self, region: str, parameters: Parameters) -> Answer:
-        secret = self._get_primary(region, parameters)
-        return {"ARN": secret.arn, "ReplicationStatus": self._add_replicas(secret, parameters)}
-
-    def _add_replicas(self, primary: Secret, parameters: Parameters) -> list[Answer]:
-        wanted = parameters["AddReplicaRegions"]
-        if any(entry["Region"] == primary.region for entry in wanted):
-            raise ApiError("InvalidParameterException", "Invalid replica region.")  # F14
-        for entry in wanted:
-            force = parameters.get("ForceOverwriteReplicaSecret", parameters.get("ForceOverwriteReplica", False))
-            self._add_replica(primary, entry["Region"], entry.get("KmsKeyId") or DEFAULT_KEY, force=force)
-        return self._replication_status(primary)
-
-    def _add_replica(self, primary: Secret, region: str, key: str, *, force: bool) -> None:
-        now = self._clock.now()
-        known = primary.entries.get(region)
-        if known and known.key == key and self._status(known)[0] != "Failed":
-            return
-        entry = primary.entries[region] = Entry(region, key, now + self._delays.in_sync)
-        held = self._secrets.get((region, primary.name))
-        obstacle = self._obstacle(primary, held, force=force) if held else None
-        if obstacle:
-            entry.outcome, entry.message = "Failed", f"Replication failed: {obstacle}"  # F12: later, after a 200
-            return
-        self._secrets[region, primary.name] = Secret(
-            primary.arn_in(region), primary.name, region, now, primary.content, key=key, primary_region=primary.region
-        )
-
-    def _obstacle(self, primary: Secret, held: Secret, *, force: bool) -> str | None:
-        """Why the secret of that name in the replica's Region is in the way, in AWS's words (F13)."""
-        ours = held.arn == primary.arn_in(held.region)
-        if held.is_replica and held.primary_region == primary.region:
-            if ours and held.goes is None:
-                return None
-            return f"Secret name {held.name} is currently replicated to {held.region} with a different arn"  # F18
-        if not force:
-            return f"Secret name {held.name} already exists in region {held.region}."
-        if held.entries:
-            return f"Can't overwrite secret {held.name} that is currently replicated to other region(s)."
-        if held.is_replica:
-            return f"Can't overwrite secret {held.name} that is currently replicated from {held.primary_region}."
-        return None
+        primary = self._get_primary(region, parameters)
+        return {"ARN": primary.arn, "ReplicationStatus": self._replication.add(primary, parameters)}
 
     def _remove_regions(self, region: str, parameters: Parameters) -> Answer:
         primary = self._get_primary(region, parameters)
-        for gone in parameters["RemoveReplicaRegions"]:
-            if primary.entries.pop(gone, None) is None:
-                continue
-            replica = self._secrets.get((gone, primary.name))
-            if replica and replica.arn == primary.arn_in(gone) and replica.is_replica:
-                replica.goes = self._clock.now() + self._delays.gone  # F18
-        return {"ARN": primary.arn, "ReplicationStatus": self._replication_status(primary)}
+        return {"ARN": primary.arn, "ReplicationStatus": self._replication.remove(primary, parameters)}
 
     def _stop_replication(self, region: str, parameters: Parameters) -> Answer:
         replica = self._get(region, parameters)
-        if not replica.is_replica or replica.goes is not None:
-            raise ApiError("InvalidParameterException", "Operation not permitted on a secret that is not a replica.")
-        primary = self._secrets.get((replica.primary_region or "", replica.name))
-        if primary:
-            primary.entries.pop(region, None)
-        replica.primary_region, replica.content = None, deepcopy(replica.content)  # F23
+        self._replication.stop(replica)
         return {"ARN": replica.arn}
-
-    def _replication_status(self, primary: Secret) -> list[Answer]:
-        statuses = []
-        for entry in primary.entries.values():
-            status, message = self._status(entry)
-            replica = self._secrets.get((entry.region, primary.name))
-            accessed = replica.accessed if replica and replica.is_replica else None
-            optional: Answer = {"StatusMessage": message or None, "LastAccessedDate": accessed}
-            statuses.append(
-                {"Region": entry.region, "KmsKeyId": entry.key, "Status": status}
-                | {name: value for name, value in optional.items() if value is not None}
-            )
-        return statuses
-
-
-def _suffix() -> str:
-    return "".join(randomness.choice(string.ascii_letters + string.digits) for _ in range(_SUFFIX_LENGTH))
 
 
 def _day(time: float) -> float:

@@ -1,0 +1,109 @@
+"""A model of Secrets Manager with multi-Region replication: no HTTP, no threads, a clock that is passed in.
+
+What it does follows docs/aws-facts.md; the numbers in the comments (F18) are rows there.
+State changes with time only when it is looked at: each call first brings it up to now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from local.clock import Clock
+
+from .dialect import Dialect
+from .operations import Operations
+from .replication import Replication
+from .script import AnswerLostError, Script
+from .state import Answer, ApiError, Delays, Parameters, Secret, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A line of the journal. ``outcome``: ``ok``, an error's code, or ``answer lost``. ``time``: epoch seconds."""
+
+    time: float
+    region: str
+    operation: str
+    parameters: Parameters
+    outcome: str
+
+
+class SecretsManager:
+    """All Regions of one account.
+
+    Args:
+        clock: what time it is, in epoch seconds.
+        delays: how long replication takes.
+        account: the account's id, for ARNs.
+        dialect: an answer to each thing that nobody knows about AWS.
+
+    ``script`` says what goes wrong next, ``journal`` what was called.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        delays: Delays | None = None,
+        account: str = "000000000000",
+        dialect: Dialect | None = None,
+    ) -> None:
+        self.clock = clock
+        self._store = Store()
+        self.script = Script()
+        self.journal: list[Call] = []
+        self.replication = Replication(self._store, clock, delays or Delays(), dialect or Dialect(), self.script)
+        self._operations = Operations(self._store, clock, self.replication, account).table
+
+    def call(self, region: str, operation: str, parameters: Parameters) -> Answer:
+        """Carry out one API call, unless the script says otherwise.
+
+        Args:
+            region: the endpoint's Region.
+            operation: its name, as ``DescribeSecret``.
+            parameters: as the API's JSON; timestamps in answers are epoch seconds, binaries base64 text.
+
+        Raises:
+            ApiError: as the API would answer.
+            AnswerLostError: it was carried out, and the script says that nobody hears of it.
+        """
+        outcome = "ok"
+        try:
+            return self._carry_out(region, operation, parameters)
+        except ApiError as error:
+            outcome = error.code
+            raise
+        except AnswerLostError:
+            outcome = "answer lost"
+            raise
+        finally:
+            self.journal.append(Call(self.clock.now(), region, operation, parameters, outcome))
+
+    def secrets(self, region: str) -> Iterator[Secret]:
+        """The secrets in a Region, as they are now."""
+        self._store.advance(self.clock.now())
+        return self._store.within(region)
+
+    def find(self, region: str, secret_id: str) -> Secret | None:
+        """A secret by name, ARN or ARN without suffix, as it is now."""
+        self._store.advance(self.clock.now())
+        return self._store.find(region, secret_id)
+
+    def break_off(self, primary_region: str, secret_id: str, replica_region: str, message: str) -> None:
+        """Let a replica that was InSync turn Failed, as when its key is disabled long after (F24)."""
+        if primary := self.find(primary_region, secret_id):
+            self.replication.break_off(primary, replica_region, message)
+
+    def _carry_out(self, region: str, operation: str, parameters: Parameters) -> Answer:
+        if operation not in self._operations:
+            raise ApiError("InvalidAction", f"local AWS has no {operation}; it has {', '.join(self._operations)}")
+        self.clock.sleep(self.script.pause(region, operation))
+        now = self.clock.now()
+        self._store.advance(now)
+        secret_id = str(parameters.get("SecretId") or parameters.get("Name") or "")
+        found = self._store.find(region, secret_id)
+        name = found.name if found else secret_id
+        self.script.check(region, name, operation, now)
+        answer = self._operations[operation](region, parameters)
+        self.script.check_answer(region, name, operation)
+        return answer

@@ -1,0 +1,172 @@
+"""What a test says happens next: a script that the model follows."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from .state import ApiError
+
+# F40: one limit for these in a Region, another for tagging.
+WRITES = frozenset({
+    "PutSecretValue", "UpdateSecret", "ReplicateSecretToRegions", "RemoveRegionsFromReplication",
+    "StopReplicationToReplica", "UpdateSecretVersionStage",
+})  # fmt: skip
+TAGGING = frozenset({"TagResource", "UntagResource"})
+DEFAULT_WRITES_PER_SECOND = 50.0
+
+
+class AnswerLostError(Exception):
+    """The call was carried out and nobody hears of it: the connection breaks."""
+
+
+@dataclass(slots=True)
+class _Rule:
+    """Something that happens to the calls or replications that match, ``times`` times (None: always)."""
+
+    region: str | None
+    name: str | None
+    times: int | None
+    operation: str | None = None
+    error: ApiError | None = None
+    message: str = ""
+    seconds: float = 0.0
+
+    def applies(self, region: str, name: str, operation: str | None = None) -> bool:
+        wanted = ((self.region, region), (self.name, name), (self.operation, operation))
+        return self.times != 0 and all(want in (None, have) for want, have in wanted)
+
+    def use(self) -> None:
+        if self.times is not None:
+            self.times -= 1
+
+
+@dataclass(slots=True)
+class Script:
+    """What is to happen.
+
+    ``region`` is a replica's for the replications, the endpoint's for the calls; ``name`` is a secret's. Left out: any.
+    Rules of a kind apply in the order in which they were given.
+    """
+
+    writes_per_second: float = DEFAULT_WRITES_PER_SECOND
+    _stalls: list[_Rule] = field(default_factory=list)
+    _failures: list[_Rule] = field(default_factory=list)
+    _before: list[_Rule] = field(default_factory=list)
+    _lost: list[_Rule] = field(default_factory=list)
+    _latencies: list[_Rule] = field(default_factory=list)
+    _ready: dict[str, float] = field(default_factory=dict)
+    _denied: set[str] = field(default_factory=set)
+    _disabled: set[str] = field(default_factory=set)
+    _recent: dict[tuple[str, bool], deque[float]] = field(default_factory=dict)
+
+    # Replications
+
+    def stall(self, region: str | None = None, name: str | None = None, times: int | None = None) -> None:
+        """The next replications stay InProgress for ever (F22)."""
+        self._stalls.append(_Rule(region, name, times))
+
+    def fail(self, message: str, region: str | None = None, name: str | None = None, times: int | None = None) -> None:
+        """The next ``times`` replications fail with this message, and then they heal; None: always."""
+        self._failures.append(_Rule(region, name, times, message=message))
+
+    def create_key(self, key: str, ready_at: float) -> None:
+        """A KMS key is still being created until then (epoch seconds): replications with it fail."""
+        self._ready[key] = ready_at
+
+    def deny_key(self, key: str) -> None:
+        """The caller has no right to a KMS key."""
+        self._denied.add(key)
+
+    def allow_key(self, key: str) -> None:
+        """He has it again."""
+        self._denied.discard(key)
+
+    def disable_region(self, region: str) -> None:
+        """The account has not enabled a Region."""
+        self._disabled.add(region)
+
+    def enable_region(self, region: str) -> None:
+        """It has now."""
+        self._disabled.discard(region)
+
+    # Calls
+
+    def error(
+        self, code: str, message: str = "scripted", *, operation: str | None = None, region: str | None = None,
+        name: str | None = None, times: int | None = 1, status: int = 400,
+    ) -> None:  # fmt: skip
+        """The next calls are refused before they are carried out."""
+        self._before.append(_Rule(region, name, times, operation, ApiError(code, message, status)))
+
+    def lose_answer(
+        self, *, operation: str | None = None, region: str | None = None, name: str | None = None,
+        times: int | None = 1,
+    ) -> None:  # fmt: skip
+        """The next calls are carried out, and their answers are lost."""
+        self._lost.append(_Rule(region, name, times, operation))
+
+    def latency(self, seconds: float, *, operation: str | None = None, region: str | None = None) -> None:
+        """The calls take so long."""
+        self._latencies.append(_Rule(region, None, None, operation, seconds=seconds))
+
+    # What the model asks
+
+    def region_is_disabled(self, region: str) -> bool:
+        """Whether the account has not enabled a Region."""
+        return region in self._disabled
+
+    def key_is_denied(self, key: str) -> bool:
+        """Whether the caller has no right to a key."""
+        return key in self._denied
+
+    def failure(self, region: str, name: str, key: str, now: float) -> str | None:
+        """Why a replication that begins now fails."""
+        if now < self._ready.get(key, 0.0):
+            return f"KMS key {key} is being created."
+        for rule in self._failures:
+            if rule.applies(region, name):
+                rule.use()
+                return rule.message
+        return None
+
+    def stalls(self, region: str, name: str) -> bool:
+        """Whether a replication that begins now stays InProgress."""
+        for rule in self._stalls:
+            if rule.applies(region, name):
+                rule.use()
+                return True
+        return False
+
+    def pause(self, region: str, operation: str) -> float:
+        """How many seconds a call takes."""
+        return sum(rule.seconds for rule in self._latencies if rule.applies(region, "", operation))
+
+    def check(self, region: str, name: str, operation: str, now: float) -> None:
+        """Refuse a call that is not to be carried out.
+
+        Raises:
+            ApiError: as scripted, or ThrottlingException over the limit.
+        """
+        for rule in self._before:
+            if rule.error and rule.applies(region, name, operation):
+                rule.use()
+                raise rule.error
+        if operation in WRITES | TAGGING:
+            recent = self._recent.setdefault((region, operation in TAGGING), deque())
+            while recent and recent[0] <= now - 1.0:
+                recent.popleft()
+            if len(recent) >= self.writes_per_second:
+                raise ApiError("ThrottlingException", "Rate exceeded")
+            recent.append(now)
+
+    def check_answer(self, region: str, name: str, operation: str) -> None:
+        """Lose the answer of a call that was carried out.
+
+        Raises:
+            AnswerLostError: as scripted.
+        """
+        for rule in self._lost:
+            if rule.applies(region, name, operation):
+                rule.use()
+                raise AnswerLostError(f"{operation} in {region}")
