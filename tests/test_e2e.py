@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import WaiterError
 
 from local.cdk import Cdk, CdkError
 from local.server import REGION, LocalAws
@@ -144,3 +145,52 @@ def _processes() -> list[str]:
         for path in Path("/proc").glob("[0-9]*/cmdline")
         if os.access(path, os.R_OK)
     ]
+
+
+_TEMPLATE = """
+Resources:
+  Database:
+    Type: AWS::SecretsManager::Secret
+    Properties:
+      Name: app/native
+      GenerateSecretString: {SecretStringTemplate: '{"user": "app"}', GenerateStringKey: password}
+      ReplicaRegions: [REGIONS]
+Outputs:
+  Ref: {Value: !Ref Database}
+"""
+
+
+def deploy_native(aws: LocalAws, regions: str, operation: str = "create") -> None:
+    cloudformation = aws.client("cloudformation")
+    getattr(cloudformation, f"{operation}_stack")(
+        StackName="Native", TemplateBody=_TEMPLATE.replace("REGIONS", regions)
+    )
+    cloudformation.get_waiter(f"stack_{operation}_complete").wait(StackName="Native", WaiterConfig={"Delay": 1})
+
+
+def test_the_native_secret_replicates_and_is_not_deleted_while_a_foreign_replica_exists(aws: LocalAws) -> None:
+    deploy_native(aws, "{Region: eu-west-3}, {Region: us-east-1}")
+    cloudformation = aws.client("cloudformation")
+    (stack,) = cloudformation.describe_stacks(StackName="Native")["Stacks"]
+    arn = stack["Outputs"][0]["OutputValue"]
+    assert arn.startswith(f"arn:aws:secretsmanager:{REGION}:000000000000:secret:app/native-")
+    value = aws.client("secretsmanager", "eu-west-3").get_secret_value(SecretId="app/native")["SecretString"]
+    assert json.loads(value)["user"] == "app"
+
+    deploy_native(aws, "{Region: eu-west-3}", "update")
+    described = describe(aws, arn)
+    assert described
+    assert [entry["Region"] for entry in described["ReplicationStatus"]] == ["eu-west-3"]
+
+    secrets = aws.client("secretsmanager")
+    secrets.replicate_secret_to_regions(SecretId=arn, AddReplicaRegions=[{"Region": "sa-east-1"}])
+    cloudformation.delete_stack(StackName="Native")
+    with pytest.raises(WaiterError, match="DELETE_FAILED"):
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName="Native", WaiterConfig={"Delay": 1})
+    events = cloudformation.describe_stack_events(StackName="Native")["StackEvents"]
+    reasons = [event.get("ResourceStatusReason", "") for event in events]
+    assert any("that still has replica regions [sa-east-1]" in reason for reason in reasons)
+    secrets.remove_regions_from_replication(SecretId=arn, RemoveReplicaRegions=["sa-east-1"])
+    cloudformation.delete_stack(StackName="Native")
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName="Native", WaiterConfig={"Delay": 1})
+    assert describe(aws, arn) is None
