@@ -9,9 +9,9 @@ from botocore.session import get_session
 
 from secret_replication.answer import MAX_BYTES, Answer, body, shortened, success
 from secret_replication.errors import ReplicationError
-from secret_replication.plan import Observed
 from secret_replication.ports import ReplicaStatus
 from secret_replication.regions import SecretArn
+from secret_replication.situation import Observed
 from tests.support import event
 
 EVERY_REGION = sorted(get_session().get_available_regions("secretsmanager", partition_name="aws"))

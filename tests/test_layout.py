@@ -23,7 +23,9 @@ def test_ci_runs_what_a_developer_runs() -> None:
 
 
 def test_every_task_is_in_make_help() -> None:
-    listed = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, text=True, capture_output=True, check=True).stdout
+    listed = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, text=True, capture_output=True, check=True
+    ).stdout
     phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert phony
     assert {line.split()[1] for line in listed.splitlines()} == set(phony[1].split())

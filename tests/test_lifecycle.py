@@ -157,10 +157,22 @@ def test_a_delete_by_another_stack_removes_nothing(world: World) -> None:
 def test_a_renamed_logical_id_takes_over_and_the_old_ones_delete_removes_nothing(world: World) -> None:
     world.succeed(event())
     world.succeed(event(LogicalResourceId="Renamed"))
-    assert world.tags() == {"eu-west-3": "created by Renamed"}
+    assert world.tags() == {"eu-west-3": "created by Renamed/Replication"}
     world.succeed(event("Delete", PhysicalResourceId=world.arn))
-    assert world.journal.writes == []
+    assert world.tags() == {"eu-west-3": "created by Renamed"}
     assert world.statuses() == {"eu-west-3": "InSync"}
+    world.succeed(event("Delete", LogicalResourceId="Renamed", PhysicalResourceId=world.arn))
+    assert world.statuses() == {}
+
+
+def test_a_renamed_logical_id_whose_update_is_rolled_back_gives_the_replica_back(world: World) -> None:
+    world.succeed(event())
+    world.succeed(event(LogicalResourceId="Renamed"))
+    world.succeed(event("Delete", LogicalResourceId="Renamed", PhysicalResourceId=world.arn))
+    assert world.statuses() == {"eu-west-3": "InSync"}
+    assert world.tags() == {"eu-west-3": "created by Replication"}
+    world.succeed(event("Delete", PhysicalResourceId=world.arn))
+    assert world.statuses() == {}
 
 
 def test_retain_leaves_the_replica_replicating_and_unowned(world: World) -> None:

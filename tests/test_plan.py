@@ -6,10 +6,11 @@ import pytest
 
 from secret_replication.keys import SameKey, same_key
 from secret_replication.ownership import Claim, Origin, Owner
-from secret_replication.plan import Desired, Elsewhere, Observed, Step, Tried, plan
+from secret_replication.plan import Step, plan
 from secret_replication.ports import ReplicaStatus
 from secret_replication.properties import RemovalPolicy
 from secret_replication.regions import SecretArn
+from secret_replication.situation import Desired, Elsewhere, Observed, Tried
 from tests.support import OTHER_STACK, PRIMARY, STACK
 
 ARN = SecretArn("aws", PRIMARY, "000000000000", "app-abcdef")
@@ -56,7 +57,7 @@ def observed(
         (CREATED, STRANGE, Step.WAIT),
         (CREATED, IN_SYNC, Step.NOTHING),
         (ADOPTED, IN_SYNC, Step.NOTHING),
-        (CREATED, TAKEN, Step.FAIL),
+        (CREATED, TAKEN, Step.REPLICATE),
         (CREATED, HEALS, Step.REPLICATE),
     ],
 )
@@ -78,6 +79,7 @@ def test_declared(claim: Claim | None, found: ReplicaStatus | None, step: Step) 
         (CREATED, RemovalPolicy.DELETE, None, Elsewhere.STANDALONE, Step.UNTAG),
         (CREATED, RemovalPolicy.DELETE, None, Elsewhere.UNVERIFIED, Step.UNTAG),
         (CREATED, RemovalPolicy.PROMOTE, IN_SYNC, Elsewhere.REPLICA, Step.PROMOTE),
+        (CREATED, RemovalPolicy.PROMOTE, IN_SYNC, Elsewhere.UNVERIFIED, Step.PROMOTE),
         (CREATED, RemovalPolicy.PROMOTE, IN_SYNC, Elsewhere.STANDALONE, Step.REMOVE),
         (CREATED, RemovalPolicy.PROMOTE, TAKEN, Elsewhere.GONE, Step.REMOVE),
         (CREATED, RemovalPolicy.PROMOTE, None, Elsewhere.STANDALONE, Step.UNTAG),
@@ -102,6 +104,38 @@ def test_nothing_is_dropped_before_everything_declared_is_true(found: ReplicaSta
         {"us-east-1": CREATED, "eu-west-3": CREATED},
     )
     assert "us-east-1" not in plan(Desired(US, {"eu-west-3": None}), seen).steps
+
+
+def test_what_failed_before_this_run_gets_one_try_and_what_it_made_itself_none() -> None:
+    desired, seen = Desired(US, {"eu-west-3": None}), observed(CREATED, TAKEN)
+    for tried, step in ((Tried(), Step.REPLICATE), (Tried(retries=1), Step.FAIL), (Tried(made=True), Step.FAIL)):
+        assert plan(desired, seen, {"eu-west-3": tried}).steps == {"eu-west-3": step}
+
+
+def test_a_good_replica_is_not_removed_to_re_key_it_while_another_region_is_not_right() -> None:
+    desired = Desired(US, {"eu-west-3": "key-1", "us-east-1": None})
+    tried = {"eu-west-3": Tried(rekeyed_from=KEY)}
+    replicas, claims = {"eu-west-3": IN_SYNC}, {"eu-west-3": CREATED, "us-east-1": CREATED}
+    for other, step in ((PENDING, Step.WAIT), (IN_SYNC, Step.REMOVE)):
+        seen = Observed(ARN, replicas | {"us-east-1": other}, claims)
+        assert plan(desired, seen, tried).steps["eu-west-3"] is step
+
+
+@pytest.mark.parametrize("status", [IN_SYNC, replica("Failed", "Replication failed: network error")])
+def test_an_adopted_replica_is_never_re_keyed(status: ReplicaStatus) -> None:
+    desired = Desired(US, {"eu-west-3": "key-1"})
+    found = plan(desired, observed(ADOPTED, status))
+    assert found.steps == {"eu-west-3": Step.FAIL}
+    assert "is not re-keyed" in found.reasons["eu-west-3"]
+
+
+@pytest.mark.parametrize(
+    ("owner", "step"),
+    [(US, Step.HAND_BACK), (Owner.of(STACK, "Before"), Step.LET_GO), (Owner.of(STACK, "Third"), None)],
+)
+def test_a_rename_is_rolled_back_or_completed(owner: Owner, step: Step | None) -> None:
+    taken = Claim(Origin.CREATED, PRIMARY, US, taken_from="Before")
+    assert plan(Desired(owner), observed(taken, IN_SYNC)).steps.get("eu-west-3") is step
 
 
 def test_a_removal_that_is_under_way_is_waited_for_before_the_region_is_added_again() -> None:
@@ -134,7 +168,7 @@ def test_an_adopted_replica_is_never_removed_to_repair_it() -> None:
         (CREATED, Tried(), Step.REPLICATE),
         (CREATED, Tried(rekeyed_from=KEY), Step.REMOVE),
         (CREATED, Tried(refused=True), Step.REMOVE),
-        (CREATED, Tried(rekeyed_from=KEY, removed=True), Step.FAIL),
+        (CREATED, Tried(made=True), Step.FAIL),
         (ADOPTED, Tried(), Step.FAIL),
     ],
 )
@@ -150,7 +184,7 @@ def test_a_key_change_is_tried_in_place_first(claim: Claim, tried: Tried, step: 
         (frozenset({"eu-west-3"}), Tried(), Step.REPLICATE),
         (frozenset({"eu-west-3"}), Tried(rekeyed_from="key-1"), Step.NOTHING),
         (frozenset({"eu-west-3"}), Tried(rekeyed_from="key-2"), Step.REMOVE),
-        (frozenset({"eu-west-3"}), Tried(rekeyed_from="key-2", removed=True), Step.NOTHING),
+        (frozenset({"eu-west-3"}), Tried(rekeyed_from="key-2", made=True), Step.NOTHING),
     ],
 )
 def test_an_alias_against_a_key_is_decided_by_the_change_of_the_property(
@@ -172,7 +206,9 @@ def test_an_alias_against_a_key_is_decided_by_the_change_of_the_property(
         ("alias/app", KEY, SameKey.NO),
         ("1234", KEY, SameKey.NO),
         (None, "alias/app", SameKey.NO),
-        (None, "arn:aws:kms:eu-west-3:000000000000:key/1234", SameKey.UNKNOWN),
+        (None, "arn:aws:kms:eu-west-3:000000000000:key/1234", SameKey.NO),
+        ("arn:aws:kms:eu-west-3:111111111111:alias/a", "arn:aws:kms:eu-west-3:222222222222:alias/a", SameKey.UNKNOWN),
+        ("arn:aws:kms:eu-west-3:111111111111:key/1", "arn:aws:kms:eu-west-3:222222222222:key/1", SameKey.NO),
         ("alias/app", "arn:aws:kms:eu-west-3:000000000000:key/1234", SameKey.UNKNOWN),
         ("alias/app", "alias/other", SameKey.UNKNOWN),
     ],

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import ReplicationError
-from .plan import Observed
-from .ports import ReplicaStatus
+from .ports import IN_SYNC, ReplicaStatus
+from .regions import SecretArn
+from .situation import Observed
 
 # P1: over it CloudFormation says "Response object is too long." or the stack hangs.
 MAX_BYTES = 4096
@@ -59,41 +60,53 @@ def shortened(reason: str) -> str:
     return text if len(text) <= MAX_REASON_LENGTH else text[: MAX_REASON_LENGTH - len(_CUT)] + _CUT
 
 
+# What is dropped, in this order, each kind whole, until the answer fits.
+_DROPPED = ("optional fields of ReplicationStatus", "KmsKeyId", "ReplicaArn")
+
+
 def success(observed: Observed, regions: list[str], event: Mapping[str, Any]) -> Answer:
     """The answer for replicas that are all InSync, with as many attributes as fit.
-
-    Dropped in this order, each kind whole: the optional fields of ReplicationStatus, ``KmsKeyId.*``, ``ReplicaArn.*``.
 
     Raises:
         ReplicationError: not even the attributes that are always there fit.
     """
-    for level in range(_LEVELS):
-        answer = Answer(str(observed.arn), data=_attributes(observed, regions, level))
+    for count in range(len(_DROPPED)):
+        answer = Answer(str(observed.arn), data=_attributes(observed, regions, _DROPPED[:count]))
         try:
             body(answer, event)
         except ReplicationError:
-            if level == _LEVELS - 1:
-                raise
-        else:
-            break
+            continue
+        return answer
+    answer = Answer(str(observed.arn), data=_attributes(observed, regions, _DROPPED))
+    body(answer, event)
     return answer
 
 
-_LEVELS = 4
+def check_that_it_fits(arn: str, regions: list[str], event: Mapping[str, Any]) -> None:
+    """Look, before anything is written, whether the answer will fit.
+
+    Raises:
+        ReplicationError: it will not.
+    """
+    primary = SecretArn.parse(arn)
+    if primary and regions:
+        replicas = {region: ReplicaStatus(region, IN_SYNC) for region in regions}
+        success(Observed(primary, replicas), regions, event)
 
 
-def _attributes(observed: Observed, regions: list[str], level: int) -> dict[str, str]:
+def _attributes(observed: Observed, regions: list[str], dropped: Sequence[str]) -> dict[str, str]:
     replicas = [observed.replicas[region] for region in sorted(regions)]
+    entries = [_entry(replica, whole=_DROPPED[0] not in dropped) for replica in replicas]
     data = {
         "ARN": str(observed.arn),
         "PrimaryRegion": observed.arn.region,
-        "ReplicationStatus": json.dumps([_entry(r, whole=level == 0) for r in replicas], separators=(",", ":")),
+        "ReplicationStatus": json.dumps(entries, separators=(",", ":")),
         "Regions": ",".join(replica.region for replica in replicas),
     }
     data |= {f"Status.{replica.region}": replica.status for replica in replicas}
-    if level <= 2:  # noqa: PLR2004 - the order above
+    if _DROPPED[2] not in dropped:
         data |= {f"ReplicaArn.{replica.region}": str(observed.arn.in_region(replica.region)) for replica in replicas}
-    if level <= 1:
+    if _DROPPED[1] not in dropped:
         data |= {f"KmsKeyId.{replica.region}": replica.kms_key for replica in replicas}
     return data
 

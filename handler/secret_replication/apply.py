@@ -1,47 +1,81 @@
-"""Apply: carry out a plan's steps, the tag always before the replica, all Regions of a kind in one call."""
+"""Apply: a plan's steps as calls, the tag always before the replica, all Regions of a kind in one call."""
 
 from __future__ import annotations
 
-from .errors import SecretNotFoundError
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
+
 from .ownership import Claim, Origin, tag_key
-from .plan import Desired, Observed, Plan, Step
+from .plan import Plan, Step
 from .ports import SecretsManager
+from .situation import Desired, Observed
+
+TAGGED = (Step.ADD, Step.ADOPT, Step.TAKE_OVER, Step.HAND_BACK, Step.LET_GO)
 
 
-def apply(aws: SecretsManager, plan: Plan, desired: Desired, observed: Observed) -> None:
-    """Make the plan's calls: tag, replicate, remove, promote, untag. No step, no call.
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call for some Regions. ``step`` is None for the call that writes the tags."""
 
-    Raises:
-        RefusedError: AWS refused a call; the calls before it were made.
+    step: Step | None
+    regions: tuple[str, ...]
+    make: Callable[[], None]
+
+
+def calls(
+    aws: SecretsManager, plan: Plan, desired: Desired, observed: Observed, alone: Collection[str] = ()
+) -> Iterator[Call]:
+    """The plan's calls, in the order in which they are to be made. No step, no call.
+
+    Args:
+        aws: Secrets Manager.
+        plan: the steps.
+        desired: what they lead to.
+        observed: what they were planned from.
+        alone: Regions that get a call of their own, because a call for several was refused.
     """
     primary = observed.arn
-    tags = {tag_key(region): claim.value for region, claim in _new_claims(plan, desired, observed).items()}
-    if tags:
-        aws.tag(primary, tags)
-    if adding := plan.regions(Step.ADD, Step.REPLICATE):
-        aws.replicate(primary, {region: desired.replicas[region] for region in adding}, force=desired.force)
-    if removing := plan.regions(Step.REMOVE):
-        aws.remove(primary, removing)
+    if claims := _new_claims(plan, desired, observed):
+        tags = {tag_key(region): claim.value for region, claim in claims.items()}
+        yield Call(None, tuple(claims), lambda: aws.tag(primary, tags))
+    for step in (Step.ADD, Step.REPLICATE):
+        for regions in _grouped(plan.regions(step), alone):
+            keys = {region: _key(region, desired, observed) for region in regions}
+            yield Call(step, regions, lambda keys=keys: aws.replicate(primary, keys, force=desired.force))  # type: ignore[misc]
+    if removing := tuple(plan.regions(Step.REMOVE)):
+        yield Call(Step.REMOVE, removing, lambda: aws.remove(primary, removing))
     for region in plan.regions(Step.PROMOTE):
-        try:
-            aws.promote(primary.in_region(region))
-        except SecretNotFoundError:
-            continue  # It went away meanwhile; the next look at it tells.
-    if untagging := plan.regions(Step.UNTAG):
-        aws.untag(primary, [tag_key(region) for region in untagging])
+        yield Call(Step.PROMOTE, (region,), lambda region=region: aws.promote(primary.in_region(region)))  # type: ignore[misc]
+    if untagging := tuple(plan.regions(Step.UNTAG)):
+        yield Call(Step.UNTAG, untagging, lambda: aws.untag(primary, [tag_key(region) for region in untagging]))
+
+
+def _grouped(regions: list[str], alone: Collection[str]) -> Iterator[tuple[str, ...]]:
+    if together := tuple(region for region in regions if region not in alone):
+        yield together
+    yield from ((region,) for region in regions if region in alone)
+
+
+def _key(region: str, desired: Desired, observed: Observed) -> str | None:
+    """The key to replicate with. An adopted replica is repaired with the one that it has: it is not ours to re-key."""
+    claim, replica = observed.claims.get(region), observed.replicas.get(region)
+    if claim and replica and claim.origin is Origin.ADOPTED:
+        return replica.kms_key
+    return desired.replicas[region]
 
 
 def _new_claims(plan: Plan, desired: Desired, observed: Observed) -> dict[str, Claim]:
     new = {}
-    for region in plan.regions(Step.ADD, Step.ADOPT, Step.TAKE_OVER):
+    for region in plan.regions(*TAGGED):
         held, step = observed.claims.get(region), plan.steps[region]
-        if step is Step.ADD:
-            origin = Origin.CREATED
-        elif held:
-            origin = held.origin
-        else:
-            origin = Origin.ADOPTED
-        claim = Claim(origin, observed.arn.region, desired.owner)
-        if not (held and held.owner.same_resource(claim.owner) and held.origin is claim.origin):
+        claim = Claim(Origin.CREATED if step is Step.ADD else Origin.ADOPTED, observed.arn.region, desired.owner)
+        if held and step is Step.TAKE_OVER:
+            claim = replace(held, owner=desired.owner, taken_from=held.owner.logical_id)
+        elif held and step is Step.HAND_BACK:
+            claim = replace(held, owner=replace(held.owner, logical_id=held.taken_from), taken_from="")
+        elif held and step is Step.LET_GO:
+            claim = replace(held, taken_from="")
+        # A replica that went away and is added again is tagged already.
+        if not held or held.value != claim.value:
             new[region] = claim
     return new

@@ -26,7 +26,15 @@ class InvalidPropertyError(ReplicationError):
 
     def __init__(self, prop: str, value: object, allowed: str) -> None:
         super().__init__(f"{prop} is {value!r}: {allowed}")
-        self.property = prop
+
+
+class UnknownPropertyError(ReplicationError):
+    """There is no such property. Its value is not shown: it may have been meant for something else, and secret."""
+
+    code = "InvalidRequest"
+
+    def __init__(self, prop: str, known: Iterable[str]) -> None:
+        super().__init__(f"{prop}: there is no such property; use {', '.join(known)}")
 
 
 class SecretNotFoundError(ReplicationError):

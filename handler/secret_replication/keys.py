@@ -27,13 +27,15 @@ def normalise(key: str | None) -> str:
 def same_key(declared: str | None, actual: str | None) -> SameKey:
     """Compare a declared key with the one that the API reports (F21)."""
     wanted, found = normalise(declared), normalise(actual)
-    if wanted == found:
+    if wanted == found and not _in_different_places(declared, actual):
         return SameKey.YES
-    # F10: the default key is reported by its alias, so a key that was asked for is not what is there.
-    if found == DEFAULT_KEY:
+    # F10, F19: the default key is reported by its alias, so it is no other key's name and no other name is its.
+    if DEFAULT_KEY in (wanted, found):
         return SameKey.NO
-    wanted_is_alias, found_is_alias = wanted.startswith("alias/"), found.startswith("alias/")
-    if wanted_is_alias != found_is_alias:
-        return SameKey.UNKNOWN
-    # Two aliases can point at one key, but the default alias only ever at its own.
-    return SameKey.UNKNOWN if wanted_is_alias and wanted != DEFAULT_KEY else SameKey.NO
+    return SameKey.UNKNOWN if wanted.startswith("alias/") or found.startswith("alias/") else SameKey.NO
+
+
+def _in_different_places(declared: str | None, actual: str | None) -> bool:
+    """Two ARNs name two keys where their Region or account differ."""
+    arns = [key for key in (declared, actual) if key and key.startswith("arn:")]
+    return len({arn.rpartition(":")[0] for arn in arns}) > 1

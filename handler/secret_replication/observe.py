@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from .errors import AccessDeniedError, RefusedError, SecretDeletedError, SecretNotFoundError
+from collections.abc import Collection
+
+from .errors import AccessDeniedError, RefusedError, SecretDeletedError, SecretNotFoundError, UnavailableError
 from .ownership import claims
-from .plan import Desired, Elsewhere, Observed
 from .ports import SecretsManager
 from .properties import RemovalPolicy
 from .regions import SecretArn
+from .situation import Desired, Elsewhere, Observed
 
 
-def observe(aws: SecretsManager, secret_id: str, desired: Desired) -> Observed:
+def observe(aws: SecretsManager, secret_id: str, desired: Desired, sure: Collection[str] = ()) -> Observed:
     """What is true of the primary and of the replicas that ``desired.owner`` manages.
 
     Args:
         aws: Secrets Manager.
         secret_id: ARN or name of the primary.
         desired: decides which replica Regions are worth a question.
+        sure: Regions that this run was the first to tag: nothing is left there from before.
 
     Raises:
         SecretNotFoundError: there is no such secret.
@@ -40,7 +43,7 @@ def observe(aws: SecretsManager, secret_id: str, desired: Desired) -> Observed:
             continue
         listed, dropped = region in primary.replicas, region not in desired.replicas
         # A removal leaves the primary's list at once and the Region later (F18); a promotion is seen only there.
-        if not listed or (dropped and desired.policy is RemovalPolicy.PROMOTE):
+        if (not listed and region not in sure) or (dropped and desired.policy is RemovalPolicy.PROMOTE):
             elsewhere[region] = _ask(aws, primary.arn.in_region(region))
     return Observed(primary.arn, primary.replicas, owned, elsewhere)
 
@@ -50,6 +53,7 @@ def _ask(aws: SecretsManager, replica: SecretArn) -> Elsewhere:
         found = aws.describe(str(replica))
     except (SecretNotFoundError, SecretDeletedError):
         return Elsewhere.GONE
-    except AccessDeniedError:
+    except (AccessDeniedError, RefusedError, UnavailableError):
+        # No right, no such Region, not enabled, not reachable from here.
         return Elsewhere.UNVERIFIED
     return Elsewhere.REPLICA if found.is_replica else Elsewhere.STANDALONE

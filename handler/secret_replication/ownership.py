@@ -1,7 +1,7 @@
 """Who owns a replica: one tag on the primary for each, written before the replica is touched.
 
 Key: ``cdk-replicated-secret:<region>``.
-Value: ``<created|adopted> <primary region> <stack id's UUID> <logical id> <stack name>``.
+Value: ``<created|adopted> <primary region> <stack id's UUID> <logical id>[/<taken from>] <stack name>``.
 
 DescribeSecret returns tags, so one call shows the whole state. Tags are copied to replicas and stay on a
 promoted one, so the value names the primary's Region: a tag that names another one is a leftover (F20, F23).
@@ -12,15 +12,15 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 
 TAG_PREFIX = "cdk-replicated-secret:"
 _VALUE_MAX_LENGTH = 256
 # Logical ids are alphanumeric and up to 255 characters. What is longer, or could not stand in a tag, keeps its head
 # and gets a digest, so that the value fits and stays unique.
-_LOGICAL_ID = re.compile(r"[A-Za-z0-9.:_-]{1,128}")
-_HEAD_LENGTH = 111
+_LOGICAL_ID = re.compile(r"[A-Za-z0-9-]{1,80}")
+_HEAD_LENGTH = 63
 _DIGEST_LENGTH = 16
 
 
@@ -60,26 +60,22 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A replica's tag, read."""
+    """A replica's tag, read.
+
+    ``taken_from``: the logical id of the resource that had it before, as long as that resource may still exist: after a
+    rename its Delete is on the way, or the rename is rolled back and it gets the replica again (P5).
+    """
 
     origin: Origin
     primary_region: str
     owner: Owner
-
-    def by(self, owner: Owner) -> Claim:
-        """The same claim in another resource's hands."""
-        return replace(self, owner=owner)
+    taken_from: str = ""
 
     @property
     def value(self) -> str:
         """The tag's value, at most 256 characters."""
-        fields = (
-            self.origin.value,
-            self.primary_region,
-            self.owner.stack,
-            self.owner.logical_id,
-            self.owner.stack_name,
-        )
+        resource = f"{self.owner.logical_id}/{self.taken_from}" if self.taken_from else self.owner.logical_id
+        fields = (self.origin.value, self.primary_region, self.owner.stack, resource, self.owner.stack_name)
         return " ".join(fields)[:_VALUE_MAX_LENGTH].rstrip()
 
 
@@ -96,7 +92,8 @@ def claims(tags: Mapping[str, str], primary_region: str) -> dict[str, Claim]:
 
 def _parse(value: str) -> Claim:
     """A value that somebody else wrote is a claim of an unknown owner: never ours, never to be overwritten."""
-    origin, primary_region, stack, logical_id, name = (*value.split(" ", 4), "", "", "", "", "")[:5]
+    origin, primary_region, stack, resource, name = (*value.split(" ", 4), "", "", "", "", "")[:5]
+    logical_id, _, taken_from = resource.partition("/")
     if origin not in {member.value for member in Origin} or not stack or not logical_id:
         return Claim(Origin.ADOPTED, "", Owner(value, "", ""))
-    return Claim(Origin(origin), primary_region, Owner(stack, logical_id, name))
+    return Claim(Origin(origin), primary_region, Owner(stack, logical_id, name), taken_from)

@@ -7,21 +7,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from .keys import SameKey, same_key
-from .ownership import Claim, Origin, Owner
+from .ownership import Claim, Origin
 from .ports import FAILED, IN_SYNC, ReplicaStatus
 from .properties import RemovalPolicy
 from .reasons import Cure, cure
 from .regions import SecretArn
-
-
-class Elsewhere(Enum):
-    """What the replica's own Region says about the replica's ARN."""
-
-    NOT_ASKED = "not asked"
-    GONE = "gone"
-    REPLICA = "a replica"
-    STANDALONE = "a standalone secret"
-    UNVERIFIED = "could not be asked"
+from .situation import Desired, Elsewhere, Observed, Tried
 
 
 class Step(Enum):
@@ -30,6 +21,8 @@ class Step(Enum):
     ADD = "tag it as created, then replicate"
     ADOPT = "tag it as adopted"
     TAKE_OVER = "tag it as ours, keeping created or adopted"
+    HAND_BACK = "tag it as the resource's that we took it from"
+    LET_GO = "note in the tag that we are gone"
     REPLICATE = "replicate again"
     REMOVE = "remove it from replication"
     PROMOTE = "stop replication to it"
@@ -37,43 +30,6 @@ class Step(Enum):
     WAIT = "wait"
     NOTHING = "nothing"
     FAIL = "fail, saying why"
-
-
-@dataclass(frozen=True, slots=True)
-class Desired:
-    """What is to be true. ``replicas``: Region to KMS key (None: the default key); empty for a Delete."""
-
-    owner: Owner
-    replicas: Mapping[str, str | None] = field(default_factory=dict)
-    force: bool = False
-    policy: RemovalPolicy = RemovalPolicy.DELETE
-    changed_keys: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """What is true: the primary's replicas and claims by Region, and what those Regions said that were asked."""
-
-    arn: SecretArn
-    replicas: Mapping[str, ReplicaStatus] = field(default_factory=dict)
-    claims: Mapping[str, Claim] = field(default_factory=dict)
-    elsewhere: Mapping[str, Elsewhere] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """What this run has tried for one Region.
-
-    ``retries``: repairs of Failed so far. ``resting``: too soon for the next one. ``rekeyed_from``: the key that was
-    reported when the call that changes it in place was made. ``refused``: replicating over the existing entry is an
-    error, so it must be removed first. ``removed``: that was done, so what is there now is new.
-    """
-
-    retries: int = 0
-    resting: bool = False
-    rekeyed_from: str = ""
-    refused: bool = False
-    removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +61,25 @@ def plan(desired: Desired, observed: Observed, tried: Mapping[str, Tried] | None
         steps[region] = step
         if reason:
             reasons[region] = reason
-    if set(steps.values()) <= {Step.NOTHING}:
-        for region, claim in observed.claims.items():
-            if region not in desired.replicas and claim.owner.same_resource(desired.owner):
-                steps[region] = _dropped(region, claim, desired.policy, observed)
+    settled = set(steps.values())
+    if not settled <= {Step.NOTHING, Step.REMOVE}:
+        # A replica that has to be made anew goes only when all others are right, too.
+        steps = {region: Step.WAIT if step is Step.REMOVE else step for region, step in steps.items()}
+    elif settled <= {Step.NOTHING}:
+        steps |= _undeclared(desired, observed)
     return Plan(steps, reasons)
+
+
+def _undeclared(desired: Desired, observed: Observed) -> dict[str, Step]:
+    steps = {}
+    for region, claim in observed.claims.items():
+        if region in desired.replicas:
+            continue
+        if claim.owner.same_resource(desired.owner):
+            steps[region] = _dropped(region, claim, desired.policy, observed)
+        elif claim.owner.same_stack(desired.owner) and claim.taken_from == desired.owner.logical_id:
+            steps[region] = Step.LET_GO
+    return steps
 
 
 def _declared(region: str, desired: Desired, observed: Observed, tried: Tried) -> tuple[Step, str]:
@@ -122,6 +92,11 @@ def _declared(region: str, desired: Desired, observed: Observed, tried: Tried) -
         return Step.TAKE_OVER, ""
     if replica is None:
         return (Step.WAIT if observed.elsewhere.get(region) is Elsewhere.REPLICA else Step.ADD), ""
+    if claim.origin is Origin.ADOPTED and same_key(desired.replicas[region], replica.kms_key) is SameKey.NO:
+        return Step.FAIL, (
+            f"was there before this resource, with the key {replica.kms_key}, and is not re-keyed. "
+            f"Declare that KmsKeyId, or remove the replica so that this resource makes its own."
+        )
     if replica.status == FAILED:
         return _failed(claim, replica, cure(replica.message, force=desired.force), tried)
     if replica.status != IN_SYNC:
@@ -130,10 +105,12 @@ def _declared(region: str, desired: Desired, observed: Observed, tried: Tried) -
 
 
 def _failed(claim: Claim, replica: ReplicaStatus, remedy: Cure, tried: Tried) -> tuple[Step, str]:
-    exhausted = remedy.retries is not None and tried.retries >= remedy.retries
+    # What failed before this run gets one try: the obstacle may be gone.
+    enough = remedy.retries if tried.made or remedy.retries is None else max(1, remedy.retries)
+    exhausted = enough is not None and tried.retries >= enough
     may_not_be_removed = tried.refused and claim.origin is Origin.ADOPTED
     if exhausted or may_not_be_removed:
-        return Step.FAIL, f"{replica.message or 'Failed'} To mend it, {remedy.advice}."
+        return Step.FAIL, f"{replica.message.rstrip('.') or 'Failed'}. To mend it, {remedy.advice}."
     if tried.resting:
         return Step.WAIT, ""
     return (Step.REMOVE if tried.refused else Step.REPLICATE), ""
@@ -143,27 +120,24 @@ def _in_sync(region: str, desired: Desired, claim: Claim, replica: ReplicaStatus
     same = same_key(desired.replicas[region], replica.kms_key)
     if same is SameKey.UNKNOWN:
         # The change of the property decides; a key that is still called the same after the call has not changed.
-        changed = region not in desired.changed_keys or tried.removed or tried.rekeyed_from not in ("", replica.kms_key)
-        same = SameKey.YES if changed else SameKey.NO
+        to_change = region in desired.changed_keys and claim.origin is Origin.CREATED and not tried.made
+        is_changed = tried.rekeyed_from not in ("", replica.kms_key)
+        same = SameKey.NO if to_change and not is_changed else SameKey.YES
     if same is SameKey.YES:
         return Step.NOTHING, ""
-    if claim.origin is Origin.ADOPTED:
-        return Step.FAIL, (
-            f"was there before this resource, with the key {replica.kms_key}, and is not re-keyed. "
-            f"Declare that KmsKeyId, or remove the replica so that this resource makes its own."
-        )
-    if not tried.rekeyed_from and not tried.refused:
-        return Step.REPLICATE, ""
-    if not tried.removed:
-        return Step.REMOVE, ""
-    return Step.FAIL, f"has the key {replica.kms_key} although {desired.replicas[region]} was asked for twice."
+    if tried.made:
+        return Step.FAIL, f"has the key {replica.kms_key} although {desired.replicas[region]} was asked for."
+    return (Step.REMOVE if tried.rekeyed_from or tried.refused else Step.REPLICATE), ""
 
 
 def _dropped(region: str, claim: Claim, policy: RemovalPolicy, observed: Observed) -> Step:
+    if claim.taken_from:
+        return Step.HAND_BACK
     if claim.origin is Origin.ADOPTED or policy is RemovalPolicy.RETAIN:
         return Step.UNTAG
     listed, there = region in observed.replicas, observed.elsewhere.get(region, Elsewhere.NOT_ASKED)
-    if listed and policy is RemovalPolicy.PROMOTE and there is Elsewhere.REPLICA:
+    # Where the Region does not answer, promoting is tried all the same: removing would lose the replica.
+    if listed and policy is RemovalPolicy.PROMOTE and there in (Elsewhere.REPLICA, Elsewhere.UNVERIFIED):
         return Step.PROMOTE
     if listed:
         return Step.REMOVE

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from .errors import InvalidPropertyError
+from .errors import InvalidPropertyError, UnknownPropertyError
 from .regions import SecretArn, is_region
 
 PROPERTIES = ("SecretId", "ReplicaRegions", "ForceOverwriteReplicaSecret", "ReplicaRemovalPolicy")
@@ -47,15 +47,14 @@ def read(properties: object, region: str) -> Declaration:
         region: the Region that a primary given by name lives in.
 
     Raises:
-        InvalidPropertyError: a property is missing, unknown, or has a value that is not allowed.
+        InvalidPropertyError: a property is missing, or has a value that is not allowed.
+        UnknownPropertyError: there is no such property.
     """
     if not isinstance(properties, Mapping):
         raise InvalidPropertyError("ResourceProperties", properties, f"give {' and '.join(PROPERTIES[:2])}")
     unknown = sorted(set(properties) - set(PROPERTIES) - set(_CLOUDFORMATION_PROPERTIES))
     if unknown:
-        raise InvalidPropertyError(
-            unknown[0], properties[unknown[0]], f"there is no such property; use {', '.join(PROPERTIES)}"
-        )
+        raise UnknownPropertyError(unknown[0], PROPERTIES)
     secret_id = _secret_id(properties.get("SecretId"))
     arn = SecretArn.parse(secret_id)
     return Declaration(
@@ -132,9 +131,7 @@ def _replica(prop: str, entry: object) -> tuple[str, str | None]:
         raise InvalidPropertyError(prop, entry, 'give a Region, or {"Region": ..., "KmsKeyId": ...}')
     unknown = sorted(set(entry) - set(_REPLICA_KEYS))
     if unknown:
-        raise InvalidPropertyError(
-            f"{prop}.{unknown[0]}", entry[unknown[0]], f"there is no such property; use {' and '.join(_REPLICA_KEYS)}"
-        )
+        raise UnknownPropertyError(f"{prop}.{unknown[0]}", _REPLICA_KEYS)
     region, key = entry.get("Region"), entry.get("KmsKeyId")
     if not isinstance(region, str) or not is_region(region):
         raise InvalidPropertyError(f"{prop}.Region", region, "this is not a Region name; write one like eu-west-3")
@@ -163,4 +160,4 @@ def _policy(value: object) -> RemovalPolicy:
 def service_timeout(properties: object) -> int | None:
     """Seconds. CloudFormation checks ServiceTimeout itself (P2): what cannot be read sets no earlier deadline."""
     value = properties.get("ServiceTimeout") if isinstance(properties, Mapping) else None
-    return int(value) if isinstance(value, int | str) and str(value).isdigit() else None
+    return int(value) if isinstance(value, int | str) and str(value).isdecimal() else None

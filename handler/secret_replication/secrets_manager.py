@@ -20,11 +20,12 @@ from .errors import (
 from .ports import Description, ReplicaStatus
 from .regions import SecretArn
 
-# Secrets Manager answers in well under a second; a Region that does not must not eat the deadline.
+# Secrets Manager answers in well under a second; a Region that does not must not eat the deadline. Two attempts: the
+# run itself goes on looking, with pauses.
 _CONFIG = Config(
     connect_timeout=3,
     read_timeout=10,
-    retries={"mode": "standard", "total_max_attempts": 6},
+    retries={"mode": "standard", "total_max_attempts": 2},
     user_agent_extra="cdk-replicated-secret",
 )
 _ERRORS: Mapping[str, type[ReplicationError]] = {

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .answer import Answer, success
-from .errors import ReplicationError, SecretDeletedError, SecretNotFoundError
-from .plan import Desired
+from .answer import Answer, check_that_it_fits, success
+from .errors import RefusedError, ReplicationError, SecretDeletedError, SecretNotFoundError
 from .ports import Clock, Log, SecretsManager
 from .reconcile import Reconciler
 from .request import Operation, Request, fallback_physical_id, parse
+from .situation import Desired
 from .wait import Patience
 
 # Seconds kept back for the answer itself, out of what Lambda and ServiceTimeout allow: a PUT and its retries.
@@ -45,20 +45,25 @@ def serve(
         request = parse(event, region=region)
     except ReplicationError as error:
         return Answer(fallback_physical_id(event), _reason(error))
-    run = Reconciler(aws, _desired(request), Patience.lasting(clock, _time_to_work(request, seconds)), log, known)
+    regions = sorted(request.declaration.replicas)
+
+    def seen(arn: str) -> None:
+        known(arn)
+        check_that_it_fits(arn, regions, event)
+
+    run = Reconciler(aws, _desired(request), Patience.lasting(clock, _time_to_work(request, seconds)), log, seen)
+    deleting = request.operation is Operation.DELETE
     try:
         if not request.secret_id:
             return Answer(request.physical_id)
         observed = run.run(request.secret_id)
-        if request.operation is Operation.DELETE:
-            return Answer(request.physical_id)
-        return success(observed, sorted(request.declaration.replicas), event)
-    except (SecretNotFoundError, SecretDeletedError) as error:
-        if request.operation is not Operation.DELETE:
-            return Answer(run.physical_id or request.physical_id, _reason(error))
-        log.info("the secret is gone: nothing is left to delete", secret=request.secret_id)
-        return Answer(request.physical_id)
+        return Answer(request.physical_id) if deleting else success(observed, regions, event)
     except ReplicationError as error:
+        # What cannot be a primary has no replicas of ours: its Create failed for that.
+        never_ours = isinstance(error, RefusedError) and not run.physical_id
+        if deleting and (never_ours or isinstance(error, SecretNotFoundError | SecretDeletedError)):
+            log.info("there is no such primary: nothing is left to delete", secret=request.secret_id)
+            return Answer(request.physical_id)
         return Answer(run.physical_id or request.physical_id, _reason(error))
 
 
@@ -69,7 +74,7 @@ def _desired(request: Request) -> Desired:
 
 def _time_to_work(request: Request, seconds: float) -> float:
     allowed = seconds if request.service_timeout is None else min(seconds, request.service_timeout)
-    return allowed - ANSWER_MARGIN
+    return max(allowed - ANSWER_MARGIN, allowed / 2)
 
 
 def _reason(error: ReplicationError) -> str:

@@ -1,0 +1,180 @@
+"""Calls that fail once, for a while, or for good, in the middle of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from local.secrets_manager.dialect import BadRegion, OtherKey
+from secret_replication.errors import (
+    AccessDeniedError,
+    RefusedError,
+    ReplicationError,
+    SecretDeletedError,
+    UnavailableError,
+)
+from tests.support import PRIMARY, World, event
+
+R = "eu-west-3"
+DENIED = AccessDeniedError("AccessDeniedException: not authorized")
+THROTTLED = UnavailableError("ThrottlingException: Rate exceeded")
+
+
+def fail(world: World, call: str, error: ReplicationError, times: int, do: Callable[[], object] = lambda: None) -> None:
+    """Let the next calls of a kind fail before they are carried out."""
+    left = [times]
+
+    def before(made: str) -> None:
+        if made.startswith(call) and left[0]:
+            left[0] -= 1
+            do()
+            raise error
+
+    world.journal.before = before
+
+
+def rekeyed(key: str) -> list[object]:
+    return [{"Region": R, "KmsKeyId": key}]
+
+
+@pytest.mark.parametrize("error", [DENIED, THROTTLED])
+@pytest.mark.parametrize("call", ["describe", "tag", "replicate"])
+def test_a_create_survives_any_call_failing_once(world: World, call: str, error: ReplicationError) -> None:
+    fail(world, call, error, 1)
+    world.succeed(event(regions=(R, "us-east-1")))
+
+
+@pytest.mark.parametrize("error", [DENIED, THROTTLED])
+@pytest.mark.parametrize("call", ["describe us-west-2", "describe eu-west-3", "remove", "untag"])
+def test_a_delete_survives_any_call_failing_once(world: World, call: str, error: ReplicationError) -> None:
+    world.succeed(event())
+    fail(world, call, error, 1)
+    world.succeed(event("Delete", PhysicalResourceId=world.arn))
+    assert (world.statuses(), world.tags(), world.exists(R)) == ({}, {}, False)
+
+
+@pytest.mark.parametrize("error", [DENIED, THROTTLED])
+@pytest.mark.parametrize("call", ["replicate", "remove", "describe eu-west-3"])
+@pytest.mark.parametrize("other_key", OtherKey)
+def test_a_key_change_survives_any_call_failing_once(
+    world: World, call: str, error: ReplicationError, other_key: OtherKey
+) -> None:
+    world.succeed(event(regions=rekeyed("key-1")))
+    world.model.replication.dialect = type(world.model.replication.dialect)(other_key=other_key)
+    fail(world, call, error, 1)
+    answer = world.succeed(event("Update", rekeyed("key-2"), PhysicalResourceId=world.arn))
+    assert answer.data["KmsKeyId.eu-west-3"] == "key-2"
+
+
+def test_a_right_that_is_missing_is_named_after_a_minute(world: World) -> None:
+    fail(world, "tag", AccessDeniedError("AccessDeniedException: secretsmanager:TagResource"), 999)
+    started = world.clock.now()
+    assert "TagResource" in world.fail(event())
+    assert world.clock.now() - started >= 60
+    assert world.statuses() == {}
+
+
+def test_a_replica_that_comes_while_tagging_fails_is_adopted_and_not_taken_for_ours(world: World) -> None:
+    def add_by_hand() -> None:
+        world.client().replicate_secret_to_regions(SecretId=world.arn, AddReplicaRegions=[{"Region": R}])
+
+    fail(world, "tag", THROTTLED, 1, add_by_hand)
+    world.succeed(event())
+    assert world.tags() == {R: "adopted by Replication"}
+
+
+@pytest.mark.parametrize("error", [DENIED, RefusedError("InvalidParameterException: invalid KMS key")])
+def test_a_key_that_cannot_be_used_takes_no_good_replica_away(world: World, error: ReplicationError) -> None:
+    world.succeed(event(regions=rekeyed("key-1")))
+    fail(world, "replicate", error, 999)
+    world.fail(event("Update", rekeyed("key-2"), PhysicalResourceId=world.arn))
+    assert world.statuses() == {R: "InSync"}
+
+
+def test_a_region_that_is_refused_is_blamed_and_not_the_one_beside_it(world: World) -> None:
+    world.succeed(event(regions=rekeyed("key-1")))
+    world.model.script.disable_region("eu-south-2")
+    both = [*rekeyed("key-2"), "eu-south-2"]
+    assert "Invalid replica region eu-south-2" in world.fail(event("Update", both, PhysicalResourceId=world.arn))
+    assert world.statuses() == {R: "InSync"}
+    assert world.exists(R)
+
+
+def test_promotion_is_tried_where_the_region_does_not_answer(world: World) -> None:
+    world.succeed(event())
+    fail(world, "describe eu-west-3", DENIED, 999)
+    world.succeed(event("Delete", PhysicalResourceId=world.arn, ReplicaRemovalPolicy="Promote"))
+    assert world.journal.writes == ["promote eu-west-3", "untag eu-west-3"]
+    assert "PrimaryRegion" not in world.client(R).describe_secret(SecretId="app/database")
+
+
+def test_a_replica_scheduled_for_deletion_while_it_is_promoted_is_no_reason_to_leave_the_others(world: World) -> None:
+    world.succeed(event(regions=(R, "us-east-1")))
+    fail(world, "promote eu-west-3", SecretDeletedError("InvalidRequestException: marked for deletion"), 1)
+    world.succeed(event("Delete", PhysicalResourceId=world.arn, ReplicaRemovalPolicy="Promote"))
+    assert (world.statuses(), world.tags()) == ({}, {})
+
+
+@pytest.mark.parametrize("error", [DENIED, THROTTLED, RefusedError("UnrecognizedClientException: not enabled")])
+def test_a_region_that_never_answers_holds_up_no_delete_for_longer_than_a_minute(
+    world: World, error: ReplicationError
+) -> None:
+    world.succeed(event())
+    fail(world, "describe eu-west-3", error, 9999)
+    started = world.clock.now()
+    world.succeed(event("Delete", PhysicalResourceId=world.arn))
+    assert world.tags() == {}
+    assert world.clock.now() - started < 90
+    assert any("could not verify" in line for line, _ in world.log.lines)
+
+
+@pytest.mark.parametrize("bad_region", BadRegion)
+def test_a_mistyped_region_fails_soon_with_awss_words_and_is_deleted(world: World, bad_region: BadRegion) -> None:
+    world.model.replication.dialect = type(world.model.replication.dialect)(bad_region=bad_region)
+    world.model.script.disable_region("eu-west-9")
+    fail(world, "describe eu-west-9", UnavailableError("Could not connect to the endpoint URL"), 9999)
+    started = world.clock.now()
+    if bad_region is BadRegion.ERROR:
+        assert "Invalid replica region eu-west-9" in world.fail(event(regions=("eu-west-9",)))
+        assert world.clock.now() - started < 10
+    else:
+        assert "Region eu-west-9 is not enabled" in world.fail(event(regions=("eu-west-9",)), seconds=100)
+    world.succeed(event("Delete", ("eu-west-9",), PhysicalResourceId=world.arn))
+    assert world.tags() == {}
+
+
+def test_a_delete_of_what_its_create_refused_succeeds(world: World) -> None:
+    world.succeed(event())
+    replica = world.arn.replace(PRIMARY, R)
+    refused = event(SecretId=replica, regions=("us-east-1",), LogicalResourceId="Other")
+    failed = world.serve(refused)
+    assert failed.reason
+    world.succeed(refused | {"RequestType": "Delete", "PhysicalResourceId": failed.physical_id})
+    assert world.statuses() == {R: "InSync"}
+
+
+def test_an_obstacle_that_was_cleared_away_is_no_obstacle_to_the_next_update(world: World) -> None:
+    world.succeed(event(regions=("us-east-1",)))
+    foreign = world.create(region=R)
+    update = event("Update", ("us-east-1", R), PhysicalResourceId=world.arn)
+    world.fail(update)
+    world.client(R).delete_secret(SecretId=foreign, ForceDeleteWithoutRecovery=True)
+    world.succeed(update)
+
+
+def test_a_removal_by_somebody_else_is_waited_for(world: World) -> None:
+    world.client().replicate_secret_to_regions(SecretId=world.arn, AddReplicaRegions=[{"Region": R}])
+    world.client().remove_regions_from_replication(SecretId=world.arn, RemoveReplicaRegions=[R])
+    world.succeed(event())
+    assert world.statuses() == {R: "InSync"}
+
+
+def test_a_list_whose_answer_cannot_fit_is_refused_before_anything_is_written(world: World) -> None:
+    assert "split ReplicaRegions" in world.fail(event(regions=[f"ap-southeast-{n}" for n in range(1, 61)]))
+    assert world.journal.writes == []
+
+
+def test_a_short_service_timeout_still_leaves_time_to_look(world: World) -> None:
+    world.succeed(event(ServiceTimeout="14"))
+    world.fail(event("Update", PhysicalResourceId=world.arn, ServiceTimeout="²", SecretId="missing"))
