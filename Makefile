@@ -13,10 +13,10 @@ help: ## List the tasks
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 demo: setup ## Deploy, change and destroy a replicated secret on local AWS (KEEP=1 leaves local AWS running)
-	@$(BIN)/python -m local.demo $(if $(KEEP),--keep)
+	@exec $(BIN)/python -m local.demo $(if $(KEEP),--keep)
 
 local: setup ## Start local AWS and print the environment for your own cdk and aws (SPEED=20 to hurry, PORT=4566)
-	@$(BIN)/python -m local --speed $(or $(SPEED),1) --port $(or $(PORT),0)
+	@exec $(BIN)/python -m local --speed $(or $(SPEED),1) --port $(or $(PORT),0)
 
 test: setup ## Run every test
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(TESTS)

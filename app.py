@@ -10,6 +10,7 @@ Context, all of it optional (`cdk deploy -c secretId=app/database -c replicaRegi
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import re
@@ -30,8 +31,12 @@ _NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
 _ARN = re.compile(r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+")
 _COMPLETE_ARN = re.compile(r".*-[A-Za-z0-9]{6}")
 _REGIONS_ALLOWED = (
-    'give a JSON list, as ["eu-west-3", "us-east-1"] or [{"Region": "eu-west-3", "KmsKeyId": "alias/app"}], '
+    'give Regions, as eu-west-3,us-east-1, a JSON list, as ["eu-west-3"] or '
+    '[{"Region": "eu-west-3", "KmsKeyId": "alias/app"}], '
     "or the AWS CLI's shorthand, as Region=eu-west-3,KmsKeyId=alias/app Region=us-east-1"
+)
+_SECRETS_ALLOWED = (
+    "give the name of a secret, or its ARN, as arn:aws:secretsmanager:us-west-2:111122223333:secret:app/db-a1B2c3"
 )
 
 
@@ -51,7 +56,7 @@ def main() -> None:
     try:
         stack = cdk.Stack(app, STACK, env=environment)
         build(stack)
-    except (ContextError, ValueError) as error:
+    except (ContextError, ValueError, TypeError) as error:
         sys.exit(f"cdk-replicated-secret: {error}")
     app.synth()
 
@@ -63,6 +68,7 @@ def build(stack: cdk.Stack) -> ReplicatedSecret:
         ContextError: a context value is not allowed.
         ValueError: the construct refuses the values.
     """
+    _refuse_misspelt(stack.node.get_all_context())
     secret_id, regions, force, policy = (stack.node.try_get_context(key) for key in _CONTEXT)
     replicated = ReplicatedSecret(
         stack,
@@ -76,6 +82,15 @@ def build(stack: cdk.Stack) -> ReplicatedSecret:
     return replicated
 
 
+def _refuse_misspelt(context: Mapping[str, object]) -> None:
+    """A context key that nobody reads would be passed over without a word, and Retain with it."""
+    lowered = {key.lower(): key for key in _CONTEXT}
+    for key, value in context.items():
+        close = difflib.get_close_matches(key.lower(), lowered, n=1, cutoff=0.8)
+        if key not in _CONTEXT and close:
+            raise ContextError(key, value, f"there is no such key; did you mean {lowered[close[0]]}?")
+
+
 def _secret(scope: Construct, secret_id: object) -> sm.ISecret:
     if isinstance(secret_id, str) and _ARN.fullmatch(secret_id):
         if _COMPLETE_ARN.fullmatch(secret_id):
@@ -83,7 +98,11 @@ def _secret(scope: Construct, secret_id: object) -> sm.ISecret:
         return sm.Secret.from_secret_partial_arn(scope, "Primary", secret_id)
     if isinstance(secret_id, str) and _NAME.fullmatch(secret_id):
         return sm.Secret.from_secret_name_v2(scope, "Primary", secret_id)
-    raise ContextError("secretId", secret_id, "give the ARN or the name of a secret")
+    raise ContextError(
+        "secretId",
+        secret_id,
+        _SECRETS_ALLOWED,
+    )
 
 
 def _regions(value: object) -> list[ReplicaRegion]:
@@ -94,11 +113,15 @@ def _regions(value: object) -> list[ReplicaRegion]:
 
 
 def _shorthand(text: str) -> Any:
+    if not text.strip():
+        raise ContextError("replicaRegions", text, f"to have no replicas, give []; else {_REGIONS_ALLOWED}")
     if text.lstrip().startswith(("[", "{", '"')):
         try:
             return json.loads(text)
         except json.JSONDecodeError as error:
             raise ContextError("replicaRegions", text, f"this is no JSON ({error}); {_REGIONS_ALLOWED}") from None
+    if "=" not in text:
+        return re.split(r"[,\s]+", text.strip())
     entries = []
     for word in text.split():
         pairs = [pair.partition("=") for pair in word.split(",")]
@@ -111,9 +134,11 @@ def _shorthand(text: str) -> Any:
 
 def _region(entry: object, given: object) -> ReplicaRegion:
     if isinstance(entry, str):
-        return ReplicaRegion(entry)
+        entry = {"Region": entry}
     if isinstance(entry, Mapping) and "Region" in entry and set(entry) <= {"Region", "KmsKeyId"}:
-        return ReplicaRegion(str(entry["Region"]), encryption_key=entry.get("KmsKeyId") or None)
+        region, key = entry["Region"], entry.get("KmsKeyId")
+        if isinstance(region, str) and (key is None or isinstance(key, str)):
+            return ReplicaRegion(region, encryption_key=key or None)
     raise ContextError("replicaRegions", given, f"{entry!r} is not understood; {_REGIONS_ALLOWED}")
 
 

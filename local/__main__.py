@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import os
 import signal
 import sys
 import threading
 
 from .secrets_manager import Delays
-from .server import HOST, clean_environment, environment, free_port
+from .server import HOST, clean_environment, environment, free_port, is_listening
+
+_LAST_PORT = 65535
 
 
 def main() -> None:
     """Serve, and print the environment that leads clients here."""
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="on loopback; 0, the default, for any free one")
-    parser.add_argument("--speed", type=float, default=1.0, help="how many times faster than AWS replication is")
+    parser.add_argument("--speed", type=float, default=1.0, help="how many times as fast as AWS replication is")
     parser.add_argument(
         "--until-eof", action="store_true", help="end when standard input ends: with the parent process"
     )
     arguments = parser.parse_args()
-    if arguments.speed <= 0:
+    if not (math.isfinite(arguments.speed) and arguments.speed > 0):
         parser.error(f"--speed is {arguments.speed}: give a number above 0")
+    if not 0 <= arguments.port <= _LAST_PORT:
+        parser.error(f"--port is {arguments.port}: give 1 to {_LAST_PORT}, or 0 for any free one")
+    if arguments.port and is_listening(arguments.port):
+        parser.error(f"--port {arguments.port} is in use: give another, or 0 for any free one")
     port = arguments.port or free_port()
     # MiniStack reads its settings from the environment when it is imported; Lambdas inherit the rest of it.
     inherited = clean_environment()
@@ -55,7 +62,7 @@ async def _serve(port: int, scale: float, *, until_eof: bool) -> None:
     if until_eof:
         threading.Thread(target=_until_eof, args=(loop, stop), daemon=True).start()
     else:
-        print(f"Local AWS. Replication takes {scale:g} times AWS's own seconds. Ctrl-C ends it.\n")
+        print(f"Local AWS, replicating {1 / scale:g} times as fast as AWS. Ctrl-C ends it.\n")
         print("\n".join(f"export {name}={value}" for name, value in environment(port).items()), flush=True)
     await serve(app(Delays().scaled(scale)), config, shutdown_trigger=stop.wait)
 

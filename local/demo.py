@@ -169,7 +169,7 @@ def main() -> int:
     started = time.monotonic()
     try:
         with tempfile.TemporaryDirectory() as scratch, LocalAws(SPEED) as aws:
-            console.print(f"Local AWS on {aws.endpoint}, replicating {SPEED:g} times faster than AWS")
+            console.print(f"Local AWS on {aws.endpoint}, replicating {SPEED:g} times as fast as AWS")
             Demo(aws, Path(scratch), console).run()
             console.print(f"\nAll of it is true, after {time.monotonic() - started:.0f} s.")
             if arguments.keep:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -42,7 +43,8 @@ class LocalAws:
     def __init__(self, speed: float = 1.0, port: int = 0) -> None:
         self._speed = speed
         self.port = port or free_port()
-        self.log = Path(tempfile.mkstemp(prefix="local-aws-", suffix=".log")[1])
+        self._scratch = Path(tempfile.mkdtemp(prefix="local-aws-"))
+        self._log = self._scratch / "log"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -69,7 +71,7 @@ class LocalAws:
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "local", "--port", str(self.port), "--speed", str(self._speed), "--until-eof"]
-        with self.log.open("wb") as log:
+        with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
@@ -77,6 +79,7 @@ class LocalAws:
                 stderr=log,
                 start_new_session=True,
                 cwd=Path(__file__).parent.parent,
+                env=dict(os.environ) | {"TMPDIR": str(self._scratch)},
             )
         try:
             self._wait_until_ready()
@@ -107,7 +110,7 @@ class LocalAws:
             process.wait()
             if process.stdin:
                 process.stdin.close()
-            self.log.unlink(missing_ok=True)
+            shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _STARTS_WITHIN
@@ -120,7 +123,7 @@ class LocalAws:
                 time.sleep(0.05)
             else:
                 return
-        raise LocalAwsError(f"local AWS did not start on port {self.port}:\n{self.log.read_text()[-2000:]}")
+        raise LocalAwsError(f"local AWS did not start on port {self.port}:\n{self._log.read_text()[-2000:]}")
 
 
 def free_port() -> int:
@@ -145,7 +148,15 @@ def environment(port: int) -> dict[str, str]:
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
+        # jsii says on every run that Node 20 is old; that is not what the reader is here for.
+        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
     }
+
+
+def is_listening(port: int) -> bool:
+    """Whether somebody listens on a port on loopback."""
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
 
 
 def clean_environment() -> dict[str, str]:

@@ -36,6 +36,7 @@ def test_without_context_it_is_the_demos_stack() -> None:
         ("[]", []),
         (["eu-west-3"], [{"Region": "eu-west-3"}]),
         ("Region=us-east-1", [{"Region": "us-east-1"}]),
+        ("eu-west-3,us-east-1", [{"Region": "eu-west-3"}, {"Region": "us-east-1"}]),
         (
             "Region=eu-west-3,KmsKeyId=alias/app Region=us-east-1",
             [{"Region": "eu-west-3", "KmsKeyId": "alias/app"}, {"Region": "us-east-1"}],
@@ -68,19 +69,21 @@ def test_the_other_two() -> None:
 @pytest.mark.parametrize(
     ("context", "message"),
     [
-        (
-            {"replicaRegions": "eu-west-3"},
-            "context replicaRegions is 'eu-west-3': 'eu-west-3' is not understood; give a JSON",
-        ),
+        ({"replicaRegions": " "}, "context replicaRegions is ' ': to have no replicas, give []"),
+        ({"replicaRegions": '[{"Region": "eu-west-3", "KmsKeyId": 5}]'}, "is not understood"),
+        ({"replicaRegions": "[true]"}, "True is not understood"),
+        ({"replicaRegion": "x"}, "context replicaRegion is 'x': there is no such key; did you mean replicaRegions?"),
+        ({"secretID": "x"}, "context secretID is 'x': there is no such key; did you mean secretId?"),
+        ({"replicaRemovelPolicy": "Retain"}, "did you mean replicaRemovalPolicy?"),
         ({"replicaRegions": "[eu-west-3"}, "this is no JSON"),
-        ({"replicaRegions": '{"Region": "eu-west-3"}'}, "give a JSON list"),
+        ({"replicaRegions": '{"Region": "eu-west-3"}'}, "a JSON list, as"),
         ({"replicaRegions": '[{"region": "eu-west-3"}]'}, "is not understood"),
         ({"replicaRegions": "Region=eu-west-3,Key=x"}, "is not understood"),
         ({"replicaRegions": "Region=eu-west-3,Region=us-east-1"}, "is not understood"),
         ({"replicaRegions": '["us-west-2"]'}, "the Region of the primary itself"),
         ({"replicaRegions": '["Europe"]'}, "which is no Region"),
-        ({"secretId": ""}, "context secretId is '': give the ARN or the name of a secret"),
-        ({"secretId": "arn:aws:s3:::bucket"}, "give the ARN or the name"),
+        ({"secretId": ""}, "context secretId is '': give the name of a secret, or its ARN"),
+        ({"secretId": "arn:aws:s3:::bucket"}, "give the name of a secret"),
         ({"forceOverwriteReplicaSecret": "yes"}, "context forceOverwriteReplicaSecret is 'yes': use true or false"),
         (
             {"replicaRemovalPolicy": "delete"},

@@ -10,6 +10,7 @@ import pytest
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as sm
 from aws_cdk.assertions import Match, Template
+from constructs import Construct
 
 from cdk_replicated_secret import ReplicaRegion, ReplicaRemovalPolicy, ReplicatedSecret, ReplicationProvider
 
@@ -160,17 +161,53 @@ def test_what_a_stack_gets_back(stack: cdk.Stack) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"regions": "eu-west-3"}, r"regions is the string 'eu-west-3': give a list"),
+        ({"regions": "eu-west-3"}, r"regions is 'eu-west-3': give a list"),
+        ({"regions": None}, "regions is None: give a list"),
+        ({"regions": [True]}, "regions holds True: give Region names"),
+        ({"regions": ["eu-west-3"], "replica_removal_policy": "Retain"}, "use a ReplicaRemovalPolicy"),
+        ({"regions": ["eu-west-3"], "force_overwrite": "false"}, "use True or False"),
+        (
+            {"regions": [ReplicaRegion("eu-west-3", encryption_key="arn:aws:kms:us-east-1:000000000000:key/1")]},
+            "the encryption_key for eu-west-3 is in us-east-1",
+        ),
         ({"regions": ["Europe"]}, "'Europe', which is no Region"),
         ({"regions": ["eu-west-3", ReplicaRegion("eu-west-3")]}, "eu-west-3 twice"),
         ({"regions": ["us-west-2"]}, "us-west-2, the Region of the primary itself"),
         ({"regions": ["eu-west-3"], "timeout": cdk.Duration.seconds(5)}, "timeout is 5 s"),
         ({"regions": ["eu-west-3"], "timeout": cdk.Duration.hours(2)}, "timeout is 7200 s"),
+        ({"regions": ["eu-west-3"], "timeout": cdk.Duration.millis(500)}, "timeout is 0.5 s"),
     ],
 )
 def test_what_cannot_work_is_refused_at_synth(stack: cdk.Stack, arguments: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         ReplicatedSecret(stack, "Database", **arguments)
+
+
+def test_a_replica_that_is_declared_twice_in_one_app_is_refused(stack: cdk.Stack) -> None:
+    secret = sm.Secret(stack, "Mine")
+    ReplicatedSecret(stack, "One", secret=secret, regions=["eu-west-3"])
+    ReplicatedSecret(stack, "Two", secret=secret, regions=["us-east-1"])
+    with pytest.raises(ValueError, match="App/Three replicates App/Mine to us-east-1, and so does App/Two"):
+        ReplicatedSecret(stack, "Three", secret=secret, regions=["us-east-1"])
+
+
+def test_one_replicated_secret_may_depend_on_another_and_use_another_stacks_provider(stack: cdk.Stack) -> None:
+    app: Any = stack.node.root
+    first = ReplicatedSecret(stack, "First", regions=["eu-west-3"])
+    second = ReplicatedSecret(stack, "Second", regions=["eu-west-3"])
+    second.node.add_dependency(first)
+    other = cdk.Stack(app, "Other", env=cdk.Environment(account=ACCOUNT, region="us-west-2"))
+    ReplicatedSecret(other, "Third", regions=["eu-west-3"], provider=ReplicationProvider.get_or_create(stack))
+    Template.from_stack(other)
+    (function,) = resources(stack, "AWS::Lambda::Function").values()
+    assert "Secret" not in "".join(function["DependsOn"]).replace("ReplicatedSecretProvider", "")
+    Template.from_stack(stack).resource_count_is("AWS::Lambda::Function", 1)
+
+
+def test_outputs_of_the_same_id_in_two_places_are_two(stack: cdk.Stack) -> None:
+    for place in ("One", "Two"):
+        ReplicatedSecret(Construct(stack, place), "Inner", regions=["eu-west-3"]).add_outputs()
+    assert {"OneInnerArn", "TwoInnerArn"} <= set(Template.from_stack(stack).find_outputs("*"))
 
 
 def test_a_key_for_a_secret_that_is_given_is_refused(stack: cdk.Stack) -> None:

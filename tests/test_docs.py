@@ -35,9 +35,7 @@ def test_every_fact_that_is_cited_is_written_down() -> None:
 def test_the_lifecycle_page_knows_every_step() -> None:
     page = (ROOT / "docs" / "lifecycle.md").read_text()
     words = {
-        Step.REPLICATE: "replicate again",
         Step.PROMOTE: "stop replication to it",
-        Step.TAKE_OVER: "tag it as ours, keeping created or adopted",
     }
     assert [step for step in Step if words.get(step, step.value) not in page] == []
 

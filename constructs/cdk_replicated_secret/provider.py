@@ -59,17 +59,13 @@ class ReplicationProvider(Construct):
         """What ``Custom::ReplicatedSecret`` takes as ServiceToken: the function's ARN."""
         return self.function.function_arn
 
-    def grant(self, statements: list[iam.PolicyStatement]) -> list[iam.Grant]:
-        """Give the function rights. Make the custom resource depend on each grant: ``grant.apply_before(resource)``."""
-        return [
-            iam.Grant.add_to_principal(
-                grantee=self.function,
-                actions=statement.actions,
-                resource_arns=statement.resources,
-                conditions=statement.conditions,
-            )
-            for statement in statements
-        ]
+    def grant(self, scope: Construct, statements: list[iam.PolicyStatement]) -> iam.Policy:
+        """Give the function rights by a policy in ``scope``: what depends on it depends on no other secret's rights.
+
+        Make the custom resource depend on the policy, so that it is there before the first call and until the last.
+        """
+        role = self.function.role
+        return iam.Policy(scope, "Rights", statements=statements, roles=[role] if role else [])
 
 
 def _bundle() -> Path:

@@ -12,6 +12,7 @@ from aws_cdk import aws_kms as kms
 
 # The API's own pattern.
 _REGION = re.compile(r"([a-z]+-)+\d+")
+_ARN_COLONS = 5
 
 
 class ReplicaRemovalPolicy(Enum):
@@ -59,11 +60,15 @@ def replica_regions(regions: Sequence[str | ReplicaRegion], own_region: str) -> 
         own_region: the primary's Region, or a token.
 
     Raises:
-        ValueError: a bare string, a name that is none, a Region twice, the primary's own Region.
+        TypeError: no list of Regions.
+        ValueError: a name that is none, a Region twice, the primary's own Region, a key of another Region.
     """
-    if isinstance(regions, str):
-        raise ValueError(f'regions is the string {regions!r}: give a list, as regions=["{regions}"]')  # noqa: TRY004
+    if isinstance(regions, str) or not isinstance(regions, Sequence):
+        raise TypeError(f'regions is {regions!r}: give a list, as regions=["eu-west-3"]')
     declared = [ReplicaRegion(entry) if isinstance(entry, str) else entry for entry in regions]
+    for entry in declared:
+        if not isinstance(entry, ReplicaRegion) or not isinstance(entry.region, str):
+            raise TypeError(f"regions holds {entry!r}: give Region names, or ReplicaRegion")
     seen: set[str] = set()
     for replica in declared:
         region = replica.region
@@ -75,5 +80,19 @@ def replica_regions(regions: Sequence[str | ReplicaRegion], own_region: str) -> 
             raise ValueError(f"regions holds {region} twice: list it once")
         if region == own_region:
             raise ValueError(f"regions holds {region}, the Region of the primary itself: list only other Regions")
+        _check_key(replica)
         seen.add(region)
     return declared
+
+
+def _check_key(replica: ReplicaRegion) -> None:
+    """A replica is encrypted in its own Region."""
+    key = replica.encryption_key
+    if key is None:
+        return
+    if isinstance(key, str):
+        there = key.split(":")[3] if key.startswith("arn:") and key.count(":") >= _ARN_COLONS else replica.region
+    else:
+        there = key.env.region
+    if not Token.is_unresolved(there) and there != replica.region:
+        raise ValueError(f"the encryption_key for {replica.region} is in {there}: give a key in {replica.region}")

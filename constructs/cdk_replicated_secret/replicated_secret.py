@@ -15,8 +15,8 @@ from .provider import ReplicationProvider
 from .regions import ReplicaRegion, ReplicaRemovalPolicy, replica_regions
 
 RESOURCE_TYPE = "Custom::ReplicatedSecret"
-# CloudFormation's own limits for ServiceTimeout, and what the function needs to look once and answer.
-_SHORTEST_TIMEOUT, _LONGEST_TIMEOUT = 30, 3600
+# Seconds: what the function needs to look and to answer, and how long Lambda lets it run.
+_SHORTEST_TIMEOUT, _LONGEST_TIMEOUT = 30, 900
 
 
 class ReplicatedSecret(Construct):
@@ -34,7 +34,7 @@ class ReplicatedSecret(Construct):
         provider: the Lambda to use. Left out: the stack's own.
 
     Raises:
-        ValueError: a value that cannot work; the message says what to write instead.
+        ValueError, TypeError: a value that cannot work; the message says what to write instead.
 
     Example::
 
@@ -56,6 +56,10 @@ class ReplicatedSecret(Construct):
         provider: ReplicationProvider | None = None,
     ) -> None:
         super().__init__(scope, id)
+        if not isinstance(replica_removal_policy, ReplicaRemovalPolicy):
+            raise TypeError(f"replica_removal_policy is {replica_removal_policy!r}: use a ReplicaRemovalPolicy")
+        if not isinstance(force_overwrite, bool):
+            raise TypeError(f"force_overwrite is {force_overwrite!r}: use True or False")
         if secret is not None and encryption_key is not None:
             raise ValueError(
                 f"{self.node.path}: encryption_key is for a new secret, and secret is given: "
@@ -65,6 +69,7 @@ class ReplicatedSecret(Construct):
         self.secret: sm.ISecret = secret or sm.Secret(self, "Secret", encryption_key=encryption_key)
         stack = Stack.of(self)
         self._replicas = replica_regions(regions, self.secret.env.region)
+        _declare_once(self, self.secret, self._replicas)
         provider = provider or ReplicationProvider.get_or_create(self)
         self._resource = CustomResource(
             self,
@@ -79,9 +84,8 @@ class ReplicatedSecret(Construct):
                 "ReplicaRemovalPolicy": replica_removal_policy.value,
             },
         )
-        for grant in provider.grant(statements(stack, self.secret, self._replicas, replica_removal_policy)):
-            # There before the first call, and until after the last one.
-            grant.apply_before(self._resource)
+        rights = statements(stack, self.secret, self._replicas, replica_removal_policy)
+        self._resource.node.add_dependency(provider.grant(self, rights))
 
     @property
     def secret_arn(self) -> str:
@@ -90,7 +94,7 @@ class ReplicatedSecret(Construct):
 
     @property
     def replication_status(self) -> str:
-        """A JSON list, sorted by Region, in the shape of DescribeSecret's ReplicationStatus."""
+        """A JSON list of the declared replicas, sorted by Region, shaped as DescribeSecret's ReplicationStatus."""
         return self._resource.get_att_string("ReplicationStatus")
 
     def status(self, region: str) -> str:
@@ -111,17 +115,18 @@ class ReplicatedSecret(Construct):
         return f"arn:{partition}:{service}:{self._declared(region)}:{account}:secret:{resource}"
 
     def add_outputs(self) -> None:
-        """Give the stack outputs named after this construct's id, here for ``ReplicatedSecret(self, "Database", ...)``.
+        """Give the stack outputs named after this construct's path in it.
 
-        ``DatabaseArn``, ``DatabaseReplicationStatus``, and for each Region the like of ``DatabaseStatusEuWest3``.
+        For ``ReplicatedSecret(stack, "Database", ...)`` these are ``DatabaseArn``, ``DatabaseReplicationStatus``, and for
+        each Region the like of ``DatabaseStatusEuWest3``.
         """
         values = {"Arn": self.secret_arn, "ReplicationStatus": self.replication_status}
         for replica in self._replicas:
             if not Token.is_unresolved(replica.region):
                 values[f"Status{replica.region.title()}"] = self.status(replica.region)
+        path = self.node.path.removeprefix(Stack.of(self).node.path)
         for name, value in values.items():
-            output = CfnOutput(self, name, value=value)
-            output.override_logical_id(re.sub(r"[^A-Za-z0-9]", "", f"{self.node.id}{name}"))
+            CfnOutput(self, name, value=value).override_logical_id(re.sub(r"[^A-Za-z0-9]", "", path + name))
 
     def _declared(self, region: str) -> str:
         known = [replica.region for replica in self._replicas]
@@ -130,6 +135,19 @@ class ReplicatedSecret(Construct):
         raise ValueError(
             f"{self.node.path} is not replicated to {region}: its Regions are {', '.join(known) or 'none'}"
         )
+
+
+def _declare_once(construct: ReplicatedSecret, secret: sm.ISecret, replicas: Sequence[ReplicaRegion]) -> None:
+    """Refuse a replica that another construct of the app declares: the two would take it from each other."""
+    declared: dict[tuple[str, str], str] = vars(construct.node.root).setdefault("_replicated_secrets", {})
+    identity = secret.node.path if Token.is_unresolved(secret.secret_arn) else secret.secret_arn
+    for replica in replicas:
+        other = declared.setdefault((identity, replica.region), construct.node.path)
+        if other != construct.node.path:
+            raise ValueError(
+                f"{construct.node.path} replicates {secret.node.path} to {replica.region}, and so does {other}: "
+                "declare a replica once"
+            )
 
 
 def _property(replica: ReplicaRegion) -> dict[str, str]:
@@ -142,9 +160,10 @@ def _property(replica: ReplicaRegion) -> dict[str, str]:
 def _seconds(timeout: Duration | None) -> Duration | None:
     if timeout is None or timeout.is_unresolved():
         return timeout
-    if not _SHORTEST_TIMEOUT <= timeout.to_seconds() <= _LONGEST_TIMEOUT:
+    seconds = timeout.to_seconds(integral=False)
+    if not _SHORTEST_TIMEOUT <= seconds <= _LONGEST_TIMEOUT:
         raise ValueError(
-            f"timeout is {timeout.to_seconds():g} s: CloudFormation and the function need "
-            f"{_SHORTEST_TIMEOUT} to {_LONGEST_TIMEOUT} s"
+            f"timeout is {seconds:g} s: the function needs {_SHORTEST_TIMEOUT} s to look and to answer, "
+            f"and Lambda lets it run for {_LONGEST_TIMEOUT} s"
         )
     return timeout

@@ -46,7 +46,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
         if answer.reason:
             log.error(answer.reason, physical_id=answer.physical_id)
         else:
-            log.info("done", physical_id=answer.physical_id)
+            log.info(f"{request.request_type} of {request.logical_resource_id}: done", physical_id=answer.physical_id)
         return answer
 
     CustomResource(work)(event, context)

@@ -26,7 +26,11 @@ def observe(aws: SecretsManager, secret_id: str, desired: Desired, sure: Collect
         SecretDeletedError: it is scheduled for deletion.
         RefusedError: it is a replica itself (F15).
     """
-    primary = aws.describe(secret_id)
+    try:
+        primary = aws.describe(secret_id)
+    except SecretNotFoundError as error:
+        advice = "check SecretId, and give the ARN of a secret in another Region"
+        raise SecretNotFoundError(f"{error}: {advice}") from error
     if primary.deleted:
         raise SecretDeletedError(
             f"SecretId {secret_id} is scheduled for deletion: restore it with RestoreSecret, or name another secret"

@@ -73,8 +73,11 @@ def _desired(request: Request) -> Desired:
 
 
 def _time_to_work(request: Request, seconds: float) -> float:
-    allowed = seconds if request.service_timeout is None else min(seconds, request.service_timeout)
-    return max(allowed - ANSWER_MARGIN, allowed / 2)
+    timeout = request.service_timeout
+    if timeout is None:
+        return seconds - ANSWER_MARGIN
+    # A timeout that is shorter than the margin still leaves half of it for a look.
+    return min(seconds - ANSWER_MARGIN, max(timeout - ANSWER_MARGIN, timeout / 2))
 
 
 def _reason(error: ReplicationError) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import replace
+
+import botocore.session
 
 from local.clock import Clock
 
@@ -127,9 +130,7 @@ class Replication:
             raise ApiError(again.value, message)
 
     def _is_bad(self, primary: Secret, region: str) -> bool:
-        partition = primary.arn.split(":")[1]
-        there = "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
-        return there != partition or self._script.region_is_disabled(region)
+        return region not in _regions(primary.arn.split(":")[1]) or self._script.region_is_disabled(region)
 
     def _begin(self, primary: Secret, region: str, key: str, *, force: bool) -> None:
         now = self._clock.now()
@@ -194,6 +195,12 @@ class Replication:
         if held.is_replica:
             return f"Can't overwrite secret {held.name} that is currently replicated from {held.primary_region}."
         return None
+
+
+@functools.cache
+def _regions(partition: str) -> frozenset[str]:
+    """The Regions of a partition that have Secrets Manager."""
+    return frozenset(botocore.session.get_session().get_available_regions("secretsmanager", partition))
 
 
 def _validate(index: int, region: str) -> None:

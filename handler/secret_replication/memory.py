@@ -1,0 +1,77 @@
+"""What a run remembers: what it has carried out, and what was refused. It is gone with the run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .apply import Call
+from .errors import RefusedError
+from .plan import Step
+from .ports import FAILED, Clock
+from .reasons import is_about_a_key
+from .situation import Observed, Tried
+
+# The rest between two repairs of a Failed replica, doubled each time up to the longest.
+_FIRST_REST = 2.0
+_LONGEST_REST = 30.0
+
+
+class Memory:
+    """Of calls that were carried out, never of those that were only planned: a call can fail.
+
+    ``claimed``: Regions whose tag was ours. ``fresh``: those that this run was the first to tag. ``added``: those that it
+    has replicated to. ``alone``: those that get a call of their own, because one for several was refused.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._tried: dict[str, Tried] = {}
+        self._rest_until: dict[str, float] = {}
+        self._refusals: set[tuple[Step | None, tuple[str, ...]]] = set()
+        self.claimed: set[str] = set()
+        self.fresh: set[str] = set()
+        self.added: set[str] = set()
+        self.alone: set[str] = set()
+
+    def tried(self) -> dict[str, Tried]:
+        """What was tried for each Region, as of now."""
+        now = self._clock.now()
+        return {r: replace(known, resting=now < self._rest_until.get(r, now)) for r, known in self._tried.items()}
+
+    def carried_out(self, call: Call, observed: Observed) -> None:
+        """Note a call that succeeded; ``observed`` is what it was planned from."""
+        if call.step is None:
+            self.claimed |= set(call.regions)
+            self.fresh |= {r for r in call.regions if r not in observed.replicas and r not in observed.claims}
+        for region in call.regions:
+            known = self._tried.get(region, Tried())
+            if call.step is Step.ADD:
+                self.added.add(region)
+                self._tried[region] = replace(known, made=True)
+            elif call.step is Step.REMOVE:
+                self.added.discard(region)
+                self.fresh.discard(region)
+                self._tried[region] = replace(known, refused=False)
+            elif call.step is Step.REPLICATE and observed.replicas[region].status == FAILED:
+                self._tried[region] = replace(known, retries=known.retries + 1)
+                self._rest_until[region] = self._clock.now() + min(_LONGEST_REST, _FIRST_REST * 2**known.retries)
+            elif call.step is Step.REPLICATE:
+                self._tried[region] = replace(known, rekeyed_from=observed.replicas[region].kms_key)
+
+    def refused(self, call: Call, error: RefusedError) -> None:
+        """Note a call to which AWS said no: to several Regions, then each is asked for alone; to one, twice, is final.
+
+        Where an entry is in the way (U1 to U3) it is removed first, unless the no is about a key: the new one's
+        fault would take the good replica away.
+
+        Raises:
+            RefusedError: it is final.
+        """
+        if call.step in (Step.ADD, Step.REPLICATE) and len(call.regions) > 1:
+            self.alone |= set(call.regions)
+        elif call.step is Step.REPLICATE and not is_about_a_key(str(error)):
+            (region,) = call.regions
+            self._tried[region] = replace(self._tried.get(region, Tried()), refused=True)
+        elif (call.step, call.regions) in self._refusals:
+            raise error
+        self._refusals.add((call.step, call.regions))
