@@ -36,7 +36,7 @@ _REGIONS_ALLOWED = (
     "or the AWS CLI's shorthand, as Region=eu-west-3,KmsKeyId=alias/app Region=us-east-1"
 )
 _SECRETS_ALLOWED = (
-    "give the name of a secret, or its ARN, as arn:aws:secretsmanager:us-west-2:111122223333:secret:app/db-a1B2c3"
+    "give the name of a secret, or its ARN, as arn:aws:secretsmanager:us-west-2:111122223333:secret:app/database-a1B2c3"
 )
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,31 @@ def test_the_readmes_example_synthesizes(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", example], env=environment, cwd=tmp_path, check=True)
     template = (tmp_path / "Database.template.json").read_text()
     assert "Custom::ReplicatedSecret" in template
+
+
+def test_every_fact_about_aws_has_a_test_named_after_it() -> None:
+    facts = re.findall(r"^F(\d+)\.", (ROOT / "docs" / "aws-facts.md").read_text(), re.MULTILINE)
+    sources = "".join(path.read_text() for path in SOURCES if path.name in ("test_model.py", "test_script.py"))
+    tested = {
+        int(number) for name in re.findall(r"def test_((?:f\d+_)+)", sources) for number in re.findall(r"\d+", name)
+    }
+    # F30 to F32 are about rights, which the model leaves to MiniStack; F41 is about other services.
+    assert {int(fact) for fact in facts} - {30, 31, 32, 41} == tested
+
+
+def test_the_lines_for_a_test_of_ones_own_run() -> None:
+    page = (ROOT / "docs" / "local-aws.md").read_text()
+    _, _, part = page.partition("three lines\n")
+    three, http = re.findall(r"(?:^    .*\n)+", part, re.MULTILINE)[:2]
+    names: dict[str, object] = {}
+    imports = """
+import boto3
+from local.clock import SystemClock, VirtualClock
+from local.secrets_manager import Delays, SecretsManager
+from local.wire import Endpoint, client
+"""
+    exec(imports + textwrap.dedent(three) + textwrap.dedent(http), names)
+    assert {"model", "secrets"} <= set(names)
 
 
 def _comments(path: Path) -> str:
