@@ -117,8 +117,8 @@ class ReplicatedSecret(Construct):
     def add_outputs(self) -> None:
         """Give the stack outputs named after this construct's path in it.
 
-        For ``ReplicatedSecret(stack, "Database", ...)`` these are ``DatabaseArn``, ``DatabaseReplicationStatus`` and, for
-        each Region, the like of ``DatabaseStatusEuWest3``.
+        For ``ReplicatedSecret(stack, "Database", ...)``: ``DatabaseArn``, ``DatabaseReplicationStatus``, and for each
+        Region the like of ``DatabaseStatusEuWest3``.
         """
         values = {"Arn": self.secret_arn, "ReplicationStatus": self.replication_status}
         for replica in self._replicas:

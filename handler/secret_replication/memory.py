@@ -19,8 +19,8 @@ _LONGEST_REST = 30.0
 class Memory:
     """Of calls that were carried out, never of those that were only planned: a call can fail.
 
-    ``claimed``: Regions whose tag was ours. ``fresh``: those that this run was the first to tag. ``added``: those that it
-    has replicated to. ``alone``: those that get a call of their own, because one for several was refused.
+    ``claimed``: Regions whose tag was ours. ``fresh``: those that this run was the first to tag. ``added``: those to
+    which it has replicated. ``alone``: those that get a call of their own, because one for several was refused.
     """
 
     def __init__(self, clock: Clock) -> None:
