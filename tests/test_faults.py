@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from local.secrets_manager.dialect import BadRegion, OtherKey
+from local.secrets_manager import Dialect
+from local.secrets_manager.dialect import BadRegion, FailedAgain, OtherKey
 from secret_replication.errors import (
     AccessDeniedError,
     RefusedError,
@@ -161,6 +162,13 @@ def test_an_obstacle_that_was_cleared_away_is_no_obstacle_to_the_next_update(wor
     world.fail(update)
     world.client(R).delete_secret(SecretId=foreign, ForceDeleteWithoutRecovery=True)
     world.succeed(update)
+
+
+def test_a_replica_that_never_heals_is_not_hammered(world: World) -> None:
+    world.model.replication.dialect = Dialect(failed_again=FailedAgain.ERROR)
+    world.model.script.fail("network error", region=R)
+    assert "network error" in world.fail(event())
+    assert len(world.journal.writes) < 150
 
 
 def test_a_removal_by_somebody_else_is_waited_for(world: World) -> None:

@@ -175,6 +175,15 @@ def test_a_renamed_logical_id_whose_update_is_rolled_back_gives_the_replica_back
     assert world.statuses() == {}
 
 
+def test_a_rename_that_is_rolled_back_gives_back_even_what_it_had_to_add_again(world: World) -> None:
+    world.succeed(event())
+    world.client().remove_regions_from_replication(SecretId=world.arn, RemoveReplicaRegions=["eu-west-3"])
+    world.succeed(event(LogicalResourceId="Renamed"))
+    world.succeed(event("Delete", LogicalResourceId="Renamed", PhysicalResourceId=world.arn))
+    assert world.tags() == {"eu-west-3": "created by Replication"}
+    assert world.statuses() == {"eu-west-3": "InSync"}
+
+
 def test_retain_leaves_the_replica_replicating_and_unowned(world: World) -> None:
     world.succeed(event(ReplicaRemovalPolicy="Retain"))
     world.succeed(event("Delete", PhysicalResourceId=world.arn, ReplicaRemovalPolicy="Retain"))

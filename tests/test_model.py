@@ -10,7 +10,8 @@ import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 
 from local.clock import VirtualClock
-from local.secrets_manager import ApiError, SecretsManager
+from local.secrets_manager import ApiError, Dialect, SecretsManager
+from local.secrets_manager.dialect import AfterStop
 from local.wire import Endpoint
 from tests.support import PRIMARY, World
 
@@ -248,6 +249,38 @@ def test_f5_f17_deletion(world: World) -> None:
     assert refused(lambda: client.describe_secret(SecretId=world.arn)) == (
         "ResourceNotFoundException: Secrets Manager can't find the specified secret."
     )
+
+
+def test_f40_a_secret_has_at_most_fifty_tags(world: World) -> None:
+    tags = [{"Key": str(n), "Value": ""} for n in range(51)]
+    assert "at most 50 tags" in refused(lambda: world.client().tag_resource(SecretId=world.arn, Tags=tags))
+
+
+def test_a_create_that_is_refused_leaves_no_secret(world: World) -> None:
+    with pytest.raises(ClientError):
+        world.client().create_secret(Name="new", AddReplicaRegions=[{"Region": PRIMARY}])
+    assert world.model.find(PRIMARY, "new") is None
+
+
+def test_what_the_api_refuses_is_refused(world: World) -> None:
+    client = world.client()
+    client.put_secret_value(SecretId=world.arn, SecretString="a", ClientRequestToken="t" * 32)
+    for call in (
+        lambda: client.put_secret_value(SecretId=world.arn, SecretString="b", ClientRequestToken="t" * 32),
+        lambda: client.put_secret_value(SecretId=world.arn),
+        lambda: client.delete_secret(SecretId=world.arn, RecoveryWindowInDays=1),
+        lambda: client.delete_secret(SecretId=world.arn, RecoveryWindowInDays=7, ForceDeleteWithoutRecovery=True),
+    ):
+        refused(call)
+
+
+def test_a_promoted_secret_that_is_deleted_stays_deleted(world: World) -> None:
+    world.model.replication.dialect = Dialect(after_stop=AfterStop.IN_SYNC)
+    replicate(world)
+    there = world.client("eu-west-3")
+    there.stop_replication_to_replica(SecretId="app/database")
+    there.delete_secret(SecretId="app/database", ForceDeleteWithoutRecovery=True)
+    assert not world.exists("eu-west-3")
 
 
 def test_a_call_that_it_does_not_know_says_so(world: World) -> None:

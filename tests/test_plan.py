@@ -121,6 +121,14 @@ def test_a_good_replica_is_not_removed_to_re_key_it_while_another_region_is_not_
         assert plan(desired, seen, tried).steps["eu-west-3"] is step
 
 
+def test_a_failed_replica_is_made_anew_before_a_good_one_is_re_keyed() -> None:
+    desired = Desired(US, {"eu-west-3": "key-1", "us-east-1": None})
+    tried = {"eu-west-3": Tried(rekeyed_from=KEY), "us-east-1": Tried(refused=True)}
+    claims = {"eu-west-3": CREATED, "us-east-1": CREATED}
+    seen = Observed(ARN, {"eu-west-3": IN_SYNC, "us-east-1": HEALS}, claims)
+    assert plan(desired, seen, tried).steps == {"eu-west-3": Step.WAIT, "us-east-1": Step.REMOVE}
+
+
 @pytest.mark.parametrize("status", [IN_SYNC, replica("Failed", "Replication failed: network error")])
 def test_an_adopted_replica_is_never_re_keyed(status: ReplicaStatus) -> None:
     desired = Desired(US, {"eu-west-3": "key-1"})

@@ -54,6 +54,26 @@ def test_no_right_to_a_key(world: World) -> None:
     assert replicate(world, key="key-1").startswith("InSync")
 
 
+@pytest.mark.parametrize("how", ["denied", "being created", "fails", "stalls"])
+def test_what_is_scripted_holds_for_a_key_change_too(world: World, how: str) -> None:
+    replicate(world)
+    script = world.model.script
+    {
+        "denied": lambda: script.deny_key("key-1"),
+        "being created": lambda: script.create_key("key-1", world.clock.now() + 100),
+        "fails": lambda: script.fail("network error", "eu-west-3"),
+        "stalls": lambda: script.stall("eu-west-3"),
+    }[how]()
+    assert replicate(world, key="key-1").startswith("InProgress" if how == "stalls" else "Failed")
+
+
+def test_a_replica_that_is_not_there_cannot_break(world: World) -> None:
+    with pytest.raises(ValueError, match="is not replicated to eu-west-3"):
+        world.model.break_off(PRIMARY, world.arn, "eu-west-3", "x")
+    with pytest.raises(ValueError, match="there is no secret other"):
+        world.model.break_off(PRIMARY, "other", "eu-west-3", "x")
+
+
 def test_a_region_that_is_not_enabled(world: World) -> None:
     world.model.script.disable_region("eu-south-2")
     with pytest.raises(ClientError, match="InvalidParameterException"):

@@ -69,7 +69,9 @@ def _new_claims(plan: Plan, desired: Desired, observed: Observed) -> dict[str, C
     for region in plan.regions(*TAGGED):
         held, step = observed.claims.get(region), plan.steps[region]
         claim = Claim(Origin.CREATED if step is Step.ADD else Origin.ADOPTED, observed.arn.region, desired.owner)
-        if held and step is Step.TAKE_OVER:
+        if held and step is Step.ADD:
+            claim = replace(held, origin=Origin.CREATED)
+        elif held and step is Step.TAKE_OVER:
             claim = replace(held, owner=desired.owner, taken_from=held.owner.logical_id)
         elif held and step is Step.HAND_BACK:
             claim = replace(held, owner=replace(held.owner, logical_id=held.taken_from), taken_from="")

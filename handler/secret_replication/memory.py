@@ -48,15 +48,21 @@ class Memory:
             if call.step is Step.ADD:
                 self.added.add(region)
                 self._tried[region] = replace(known, made=True)
+                if known.made:
+                    self._repaired(region)
             elif call.step is Step.REMOVE:
                 self.added.discard(region)
                 self.fresh.discard(region)
                 self._tried[region] = replace(known, refused=False)
             elif call.step is Step.REPLICATE and observed.replicas[region].status == FAILED:
-                self._tried[region] = replace(known, retries=known.retries + 1)
-                self._rest_until[region] = self._clock.now() + min(_LONGEST_REST, _FIRST_REST * 2**known.retries)
+                self._repaired(region)
             elif call.step is Step.REPLICATE:
                 self._tried[region] = replace(known, rekeyed_from=observed.replicas[region].kms_key)
+
+    def _repaired(self, region: str) -> None:
+        known = self._tried.get(region, Tried())
+        self._tried[region] = replace(known, retries=known.retries + 1)
+        self._rest_until[region] = self._clock.now() + min(_LONGEST_REST, _FIRST_REST * 2**known.retries)
 
     def refused(self, call: Call, error: RefusedError) -> None:
         """Note a call to which AWS said no: to several Regions, then each is asked for alone; to one, twice, is final.

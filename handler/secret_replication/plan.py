@@ -61,11 +61,11 @@ def plan(desired: Desired, observed: Observed, tried: Mapping[str, Tried] | None
         steps[region] = step
         if reason:
             reasons[region] = reason
-    settled = set(steps.values())
-    if not settled <= {Step.NOTHING, Step.REMOVE}:
-        # A replica that has to be made anew goes only when all others are right, too.
-        steps = {region: Step.WAIT if step is Step.REMOVE else step for region, step in steps.items()}
-    elif settled <= {Step.NOTHING}:
+    good = {r for r, step in steps.items() if step is Step.REMOVE and observed.replicas[r].status == IN_SYNC}
+    if any(step is not Step.NOTHING for region, step in steps.items() if region not in good):
+        # A replica that is InSync goes, to be made anew with its key, only when all others are right.
+        steps |= dict.fromkeys(good, Step.WAIT)
+    elif not good:
         steps |= _undeclared(desired, observed)
     return Plan(steps, reasons)
 

@@ -91,8 +91,10 @@ class SecretsManager:
 
     def break_off(self, primary_region: str, secret_id: str, replica_region: str, message: str) -> None:
         """Let a replica that was InSync turn Failed, as when its key is disabled long after (F24)."""
-        if primary := self.find(primary_region, secret_id):
-            self.replication.break_off(primary, replica_region, message)
+        primary = self.find(primary_region, secret_id)
+        if primary is None:
+            raise ValueError(f"there is no secret {secret_id} in {primary_region}")
+        self.replication.break_off(primary, replica_region, message)
 
     def _carry_out(self, region: str, operation: str, parameters: Parameters) -> Answer:
         if operation not in self._operations:

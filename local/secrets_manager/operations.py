@@ -14,6 +14,8 @@ from .replication import DEFAULT_KEY, Replication
 from .state import Answer, ApiError, Content, Parameters, Secret, Store, Version, new_suffix
 
 _DAY = 86400
+_MOST_TAGS = 50
+_SHORTEST_WINDOW, _LONGEST_WINDOW = 7, 30
 
 
 class Operations:
@@ -91,7 +93,11 @@ class Operations:
         if parameters.get("AddReplicaRegions"):
             force = parameters.get("ForceOverwriteReplicaSecret", False)
             adding = {"AddReplicaRegions": parameters["AddReplicaRegions"], "ForceOverwriteReplicaSecret": force}
-            answer["ReplicationStatus"] = self._replication.add(secret, adding)
+            try:
+                answer["ReplicationStatus"] = self._replication.add(secret, adding)
+            except ApiError:
+                self._store.drop(secret)
+                raise
         return answer
 
     def _describe(self, region: str, parameters: Parameters) -> Answer:
@@ -145,6 +151,8 @@ class Operations:
 
     def _put_value(self, region: str, parameters: Parameters) -> Answer:
         secret = self._get_primary(region, parameters)
+        if not {"SecretString", "SecretBinary"} & set(parameters):
+            raise ApiError("InvalidRequestException", "You must provide either SecretString or SecretBinary.")
         version_id = self._new_version(secret.content, parameters)
         return {
             "ARN": secret.arn,
@@ -164,7 +172,12 @@ class Operations:
         return answer
 
     def _delete(self, region: str, parameters: Parameters) -> Answer:
-        force = parameters.get("ForceDeleteWithoutRecovery", False)
+        force, window = parameters.get("ForceDeleteWithoutRecovery", False), parameters.get("RecoveryWindowInDays")
+        if window is not None and (force or not _SHORTEST_WINDOW <= window <= _LONGEST_WINDOW):
+            raise ApiError(
+                "InvalidParameterException",
+                "RecoveryWindowInDays is 7 to 30, and does not go with ForceDeleteWithoutRecovery.",
+            )
         now = self._clock.now()
         if force and self._store.find(region, parameters.get("SecretId", "")) is None:
             return {"Name": parameters.get("SecretId", ""), "DeletionDate": now}  # F5
@@ -176,7 +189,7 @@ class Operations:
                 "InvalidParameterException",
                 f"You can't delete secret {secret.arn} that still has replica regions [{', '.join(secret.entries)}].",
             )  # F16
-        secret.deleted = now if force else now + parameters.get("RecoveryWindowInDays", 30) * _DAY
+        secret.deleted = now if force else now + (window or _LONGEST_WINDOW) * _DAY
         if force:
             self._store.drop(secret)
         return {"ARN": secret.arn, "Name": secret.name, "DeletionDate": secret.deleted}
@@ -268,7 +281,11 @@ class Operations:
         return {"PolicyValidationPassed": True, "ValidationErrors": []}
 
     def _tag(self, region: str, parameters: Parameters) -> Answer:
-        self._get_primary(region, parameters).content.tags.update(_tags(parameters))
+        content = self._get_primary(region, parameters).content
+        tags = content.tags | _tags(parameters)
+        if len(tags) > _MOST_TAGS:
+            raise ApiError("InvalidParameterException", f"A secret can have at most {_MOST_TAGS} tags.")  # F40
+        content.tags = tags
         return {}
 
     def _untag(self, region: str, parameters: Parameters) -> Answer:
@@ -308,6 +325,11 @@ class Operations:
 
     def _new_version(self, content: Content, parameters: Parameters) -> str:
         version_id = parameters.get("ClientRequestToken") or str(uuid.uuid4())
+        given = (parameters.get("SecretString"), parameters.get("SecretBinary"))
+        if known := content.versions.get(version_id):
+            if (known.string, known.binary) != given:
+                raise ApiError("ResourceExistsException", f"You can't use ClientRequestToken {version_id} again.")
+            return version_id
         stages = set(parameters.get("VersionStages", ["AWSCURRENT"]))
         for version in content.versions.values():
             if "AWSCURRENT" in stages:
@@ -316,9 +338,7 @@ class Operations:
                     version.stages.add("AWSPREVIOUS")
             version.stages -= stages
         now = self._clock.now()
-        content.versions[version_id] = Version(
-            now, stages, parameters.get("SecretString"), parameters.get("SecretBinary")
-        )
+        content.versions[version_id] = Version(now, stages, *given)
         content.changed = now
         return version_id
 

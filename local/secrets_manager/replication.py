@@ -83,6 +83,8 @@ class Replication:
 
     def break_off(self, primary: Secret, region: str, message: str) -> None:
         """A replica turns Failed long after the deployment: it stays readable, and stale (F24)."""
+        if region not in primary.entries:
+            raise ValueError(f"{primary.name} is not replicated to {region}: its Regions are {list(primary.entries)}")
         entry = primary.entries[region]
         entry.outcome, entry.message, entry.settles = "Failed", _PREFIX + message, self._clock.now()
         if replica := self._store.replica_of(primary, region):
@@ -159,8 +161,14 @@ class Replication:
         ignored = self.dialect.other_key is OtherKey.IGNORED
         if (same and self.dialect.same_key_again is not SameKeyAgain.IN_PROGRESS) or (not same and ignored):
             return
-        now = self._clock.now()
-        primary.entries[known.region] = replace(known, key=key, settles=now + self.delays.in_sync)
+        entry = replace(known, key=key, settles=self._clock.now() + self.delays.in_sync)
+        primary.entries[known.region] = entry
+        obstacle = None if same else self._obstacle(primary, entry, None, force=False)
+        if obstacle:
+            entry.outcome, entry.message = "Failed", _PREFIX + obstacle
+            return
+        if self._stays_in_progress(primary, known.region):
+            entry.settles = NEVER
         if replica := self._store.replica_of(primary, known.region):
             replica.key = key
 

@@ -139,6 +139,8 @@ class Store:
                 key=entry.key, primary_region=primary.region,
             )
         )  # fmt: skip
+        # Only once: what becomes of it afterwards is not the entry's doing.
+        entry.starts = NEVER
 
     def put(self, secret: Secret) -> None:
         """Store a secret, in place of what is there."""
