@@ -155,6 +155,13 @@ def test_a_delete_of_what_its_create_refused_succeeds(world: World) -> None:
     assert world.statuses() == {R: "InSync"}
 
 
+def test_a_delete_whose_look_is_refused_does_not_pass_for_done(world: World) -> None:
+    world.succeed(event())
+    fail(world, "describe", RefusedError("UnrecognizedClientException: invalid token"), 999)
+    world.fail(event("Delete", PhysicalResourceId=world.arn))
+    assert world.statuses() == {R: "InSync"}
+
+
 def test_an_obstacle_that_was_cleared_away_is_no_obstacle_to_the_next_update(world: World) -> None:
     world.succeed(event(regions=("us-east-1",)))
     foreign = world.create(region=R)

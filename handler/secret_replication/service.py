@@ -9,6 +9,7 @@ from .answer import Answer, check_that_it_fits, success
 from .errors import RefusedError, ReplicationError, SecretDeletedError, SecretNotFoundError
 from .ports import Clock, Log, SecretsManager
 from .reconcile import Reconciler
+from .regions import SecretArn
 from .request import Operation, Request, fallback_physical_id, parse
 from .situation import Desired
 from .wait import Patience
@@ -59,8 +60,9 @@ def serve(
         observed = run.run(request.secret_id)
         return Answer(request.physical_id) if deleting else success(observed, regions, event)
     except ReplicationError as error:
-        # What cannot be a primary has no replicas of ours: its Create failed for that.
-        never_ours = isinstance(error, RefusedError) and not run.physical_id
+        # Where even the first look is refused and no Create ever answered with an ARN, that Create failed for the same.
+        never_seen = not run.physical_id and SecretArn.parse(request.physical_id) is None
+        never_ours = isinstance(error, RefusedError) and never_seen
         if deleting and (never_ours or isinstance(error, SecretNotFoundError | SecretDeletedError)):
             log.info("there is no such primary: nothing is left to delete", secret=request.secret_id)
             return Answer(request.physical_id)
