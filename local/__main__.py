@@ -8,6 +8,7 @@ import math
 import os
 import signal
 import sys
+import tempfile
 import threading
 
 from .secrets_manager import Delays
@@ -36,10 +37,13 @@ def main() -> None:
     inherited = clean_environment()
     os.environ.clear()
     os.environ.update(inherited, GATEWAY_PORT=str(port), BIND_HOST=HOST, MINISTACK_HOST=HOST, LOG_LEVEL="WARNING")
-    try:
-        asyncio.run(_serve(port, 1 / arguments.speed, until_eof=arguments.until_eof))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    with tempfile.TemporaryDirectory(prefix="local-aws-") as scratch:
+        # The Lambdas' code and whatever else MiniStack puts into files goes with it.
+        tempfile.tempdir = os.environ["TMPDIR"] = os.environ["STATE_DIR"] = scratch
+        try:
+            asyncio.run(_serve(port, 1 / arguments.speed, until_eof=arguments.until_eof))
+        except KeyboardInterrupt:
+            sys.exit(130)
 
 
 async def _serve(port: int, scale: float, *, until_eof: bool) -> None:
