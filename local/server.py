@@ -100,9 +100,8 @@ class LocalAws:
             return
         process.terminate()
         try:
-            process.wait(_STOPS_WITHIN)
-        except subprocess.TimeoutExpired:
-            pass
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_STOPS_WITHIN)
         finally:
             # The whole session: whatever it started and did not end.
             with contextlib.suppress(ProcessLookupError):

@@ -10,7 +10,7 @@ from .plan import Plan, Step
 from .ports import SecretsManager
 from .situation import Desired, Observed
 
-TAGGED = (Step.ADD, Step.ADOPT, Step.TAKE_OVER, Step.HAND_BACK, Step.LET_GO)
+_TAGGED = (Step.ADD, Step.ADOPT, Step.TAKE_OVER, Step.HAND_BACK, Step.LET_GO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def _key(region: str, desired: Desired, observed: Observed) -> str | None:
 
 def _new_claims(plan: Plan, desired: Desired, observed: Observed) -> dict[str, Claim]:
     new = {}
-    for region in plan.regions(*TAGGED):
+    for region in plan.regions(*_TAGGED):
         held, step = observed.claims.get(region), plan.steps[region]
         claim = Claim(Origin.CREATED if step is Step.ADD else Origin.ADOPTED, observed.arn.region, desired.owner)
         if held and step is Step.ADD:

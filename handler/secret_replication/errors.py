@@ -91,8 +91,3 @@ class UnavailableError(ReplicationError):
 
     code = "ServiceInternalError"
     retryable = True
-
-
-def joined(parts: Iterable[str]) -> str:
-    """One sentence from several, in a fixed order."""
-    return "; ".join(sorted(parts))

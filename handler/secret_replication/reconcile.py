@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from .apply import calls
 from .errors import (
@@ -15,7 +15,6 @@ from .errors import (
     SecretDeletedError,
     SecretNotFoundError,
     SupersededError,
-    joined,
 )
 from .memory import Memory
 from .observe import observe
@@ -28,6 +27,11 @@ from .wait import Patience
 ACCESS_GRACE = 60.0
 # A look can be stale: what it says against us is believed when it still says so after this long.
 _STALE = 5.0
+
+
+def _joined(parts: Iterable[str]) -> str:
+    """One sentence from several, in a fixed order."""
+    return "; ".join(sorted(parts))
 
 
 class Reconciler:
@@ -73,8 +77,9 @@ class Reconciler:
         """One look and what follows from it. True when nothing is left to do."""
         # A name is looked up once: the secret may be deleted and made again under it.
         observed = observe(self._aws, self.physical_id or secret_id, self._desired, sure=self._memory.fresh)
-        self.observed = observed
-        self._known(self.physical_id)
+        first, self.observed = self.observed is None, observed
+        if first:
+            self._known(self.physical_id)
         if self._superseded(observed) or self._unverified(observed):
             return False
         steps = plan(self._desired, observed, self._memory.tried())
@@ -144,7 +149,7 @@ class Reconciler:
 
     def _failure(self, steps: Plan, observed: Observed) -> ReplicationError:
         failing = steps.regions(Step.FAIL)
-        reasons = joined(f"{region}: {steps.reasons[region]}" for region in failing)
+        reasons = _joined(f"{region}: {steps.reasons[region]}" for region in failing)
         held = [observed.claims[region] for region in failing if region in observed.claims]
         foreign = any(not claim.owner.same_stack(self._desired.owner) for claim in held)
         return NotOursError(reasons) if foreign else ReplicaFailedError(reasons)
@@ -154,4 +159,4 @@ class Reconciler:
         if not observed:
             return waited
         regions = set(self._desired.replicas) | set(observed.ours(self._desired.owner))
-        return f"{waited}: {joined(f'{region} {observed.state(region)}' for region in regions)}"
+        return f"{waited}: {_joined(f'{region} {observed.state(region)}' for region in regions)}"

@@ -66,7 +66,6 @@ class Tried:
     """
 
     made: bool = False
-
     retries: int = 0
     resting: bool = False
     rekeyed_from: str = ""
