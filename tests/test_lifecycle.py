@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError
 
+from local.secrets_manager import Dialect
+from local.secrets_manager.dialect import OtherKey
 from secret_replication.errors import AccessDeniedError
 from secret_replication.ports import Description
 from tests.support import OTHER_STACK, PRIMARY, Crash, World, event, status_of
@@ -304,9 +308,77 @@ def test_a_key_change_is_made_in_place_where_aws_allows_it(world: World) -> None
     changed = event("Update", [{"Region": "eu-west-3", "KmsKeyId": "key-2"}], PhysicalResourceId=world.arn)
     answer = world.succeed(changed)
     assert answer.data["KmsKeyId.eu-west-3"] == "key-2"
-    assert world.journal.writes == ["replicate eu-west-3"]
+    assert world.journal.writes == ["tag eu-west-3", "replicate eu-west-3"]
     world.succeed(changed)
     assert world.journal.writes == []
+
+
+KEY_1, KEY_2 = (f"arn:aws:kms:eu-west-3:000000000000:key/{number}" for number in (1, 2))
+
+
+@pytest.fixture
+def aliased(world: World) -> World:
+    """A replica with ``alias/one``; AWS calls keys by their ARNs, so that an alias cannot be compared with them."""
+    world.model.script.point_alias("alias/one", KEY_1)
+    world.model.script.point_alias("alias/two", KEY_2)
+    world.succeed(event(regions=with_key("alias/one")))
+    return world
+
+
+def with_key(key: str) -> list[dict[str, str]]:
+    return [{"Region": "eu-west-3", "KmsKeyId": key}]
+
+
+def update(key: str, **changes: Any) -> dict[str, Any]:
+    return event("Update", with_key(key), **changes)
+
+
+@pytest.mark.parametrize("other_key", OtherKey)
+def test_another_alias_is_another_key_and_an_update_that_is_delivered_again_changes_nothing(
+    aliased: World, other_key: OtherKey
+) -> None:
+    aliased.model.replication.dialect = Dialect(other_key=other_key)
+    assert aliased.succeed(update("alias/two")).data["KmsKeyId.eu-west-3"] == KEY_2
+    aliased.succeed(update("alias/two"))
+    assert aliased.journal.writes == []
+    assert aliased.succeed(update("alias/one")).data["KmsKeyId.eu-west-3"] == KEY_1
+
+
+def test_an_alias_that_is_pointed_at_another_key_changes_nothing(aliased: World) -> None:
+    aliased.model.script.point_alias("alias/one", KEY_2)
+    assert aliased.succeed(update("alias/one")).data["KmsKeyId.eu-west-3"] == KEY_1
+    assert aliased.journal.writes == []
+
+
+def test_an_alias_that_replaces_the_name_of_a_key_is_another_key(aliased: World) -> None:
+    aliased.succeed(update(KEY_1))
+    assert aliased.journal.writes == ["tag eu-west-3"]
+    aliased.model.script.point_alias("alias/one", KEY_2)
+    assert aliased.succeed(update("alias/one")).data["KmsKeyId.eu-west-3"] == KEY_2
+
+
+def test_a_logical_id_that_is_renamed_together_with_its_alias_gets_the_new_key(aliased: World) -> None:
+    answer = aliased.succeed(event("Create", with_key("alias/two"), LogicalResourceId="Renamed"))
+    assert answer.data["KmsKeyId.eu-west-3"] == KEY_2
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_alias_change_that_is_rolled_back_half_way_is_made_only_if_it_has_to_be(aliased: World, when: str) -> None:
+    """Lambda is killed before or after the call."""
+    replica = aliased.model.find("eu-west-3", "app/database")
+
+    def crash(call: str) -> None:
+        if call.startswith("replicate"):
+            raise Crash
+
+    setattr(aliased.journal, when, crash)
+    with pytest.raises(Crash):
+        aliased.serve(update("alias/two"))
+    setattr(aliased.journal, when, lambda _: None)
+    answer = aliased.succeed(update("alias/one"))
+    assert answer.data["KmsKeyId.eu-west-3"] == KEY_1
+    assert aliased.journal.writes == ([] if when == "before" else ["tag eu-west-3", "replicate eu-west-3"])
+    assert aliased.model.find("eu-west-3", "app/database") is replica
 
 
 def test_a_removed_replica_is_gone_before_it_is_added_again(world: World) -> None:

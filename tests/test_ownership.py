@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from secret_replication.keys import fingerprint
 from secret_replication.ownership import Claim, Origin, Owner, claims, tag_key
 from tests.support import OTHER_STACK, PRIMARY, STACK
 
 OWNER = Owner.of(STACK, "Replication")
+CREATED = Claim(Origin.CREATED, PRIMARY, OWNER).given(None)
 
 
 def read(value: str, primary_region: str = PRIMARY) -> Claim | None:
@@ -19,23 +22,33 @@ def read(value: str, primary_region: str = PRIMARY) -> Claim | None:
 
 
 def test_the_value_is_readable() -> None:
-    assert Claim(Origin.CREATED, PRIMARY, OWNER).value == (
-        "created us-west-2 1b2f6d3a-0c4e-4d6b-9a57-2f8e4c1d7a90 Replication app"
-    )
+    assert CREATED.value == "created us-west-2 1b2f6d3a-0c4e-4d6b-9a57-2f8e4c1d7a90 Replication default app"
+
+
+def test_the_value_of_an_adopted_replica_names_no_key() -> None:
+    claim = Claim(Origin.ADOPTED, PRIMARY, OWNER, taken_from="Before")
+    assert claim.value == "adopted us-west-2 1b2f6d3a-0c4e-4d6b-9a57-2f8e4c1d7a90 Replication/Before - app"
+    assert read(claim.value) == claim
 
 
 names = st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=1, max_size=255)
 
 
-@given(st.sampled_from(Origin), names, names.map(lambda name: name[:128]))
-def test_what_is_written_is_read_and_fits(origin: Origin, logical_id: str, stack: str) -> None:
-    owner = Owner.of(f"arn:aws:cloudformation:us-west-2:000000000000:stack/{stack}/{'0' * 36}", logical_id)
-    value = Claim(origin, "ap-southeast-2", owner).value
-    assert len(value) <= 256
-    assert re.fullmatch(r"[\w .:/=+@-]+", value), "only what a tag may hold"
-    claim = read(value, "ap-southeast-2")
+@given(st.sampled_from(Origin), names, st.just("") | names, names.map(lambda name: name[:128]), st.data())
+def test_what_is_written_is_read_and_fits(
+    origin: Origin, logical_id: str, before: str, stack: str, data: st.DataObject
+) -> None:
+    stack_id = f"arn:aws:cloudformation:us-west-2:000000000000:stack/{stack}/{'0' * 36}"
+    owner = Owner.of(stack_id, logical_id)
+    written = Claim(origin, "ap-southeast-2", owner, Owner.of(stack_id, before).logical_id if before else "")
+    for key in data.draw(st.lists(st.sampled_from([None, "alias/app", "key-1"]), max_size=2)):
+        written = written.being_given(key, "key-2") if written.key else written.given(key)
+    assert len(written.value) <= 256
+    assert re.fullmatch(r"[\w .:/=+@-]+", written.value), "only what a tag may hold"
+    claim = read(written.value, "ap-southeast-2")
     assert claim is not None
-    assert (claim.origin, claim.owner.same_resource(owner)) == (origin, True)
+    assert claim.owner.same_resource(owner)
+    assert replace(claim, owner=owner) == written
 
 
 @given(names, names)
@@ -49,6 +62,21 @@ def test_a_logical_id_that_could_not_stand_in_a_tag_is_still_one_word(logical_id
     claim = read(Claim(Origin.CREATED, PRIMARY, owner).value)
     assert claim is not None
     assert claim.owner.same_resource(owner)
+
+
+def test_a_change_of_key_has_been_carried_out_once_aws_calls_the_key_otherwise() -> None:
+    changing = CREATED.given("alias/old").being_given("alias/new", "key-1")
+    assert changing.key_given("key-1") == fingerprint("alias/old")
+    assert changing.key_given("key-2") == fingerprint("alias/new")
+    again = changing.being_given("alias/third", "key-2")
+    assert again.key_given("key-2") == fingerprint("alias/new")
+    assert again.key_given("key-3") == fingerprint("alias/third")
+
+
+def test_what_has_its_key_is_not_being_given_it() -> None:
+    assert CREATED.being_given(None, "alias/aws/secretsmanager") == CREATED
+    adopted = Claim(Origin.ADOPTED, PRIMARY, OWNER)
+    assert adopted.being_given("alias/new", "key-1") == adopted
 
 
 def test_another_stack_of_the_same_name_is_another_owner() -> None:

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from secret_replication.keys import SameKey, same_key
@@ -15,10 +23,14 @@ from tests.support import OTHER_STACK, PRIMARY, STACK
 
 ARN = SecretArn("aws", PRIMARY, "000000000000", "app-abcdef")
 US = Owner.of(STACK, "Replication")
-CREATED, ADOPTED = (Claim(origin, PRIMARY, US) for origin in (Origin.CREATED, Origin.ADOPTED))
+PAGE = Path(__file__).parent.parent / "docs" / "lifecycle.md"
+KEY = "alias/aws/secretsmanager"
+ADOPTED = Claim(Origin.ADOPTED, PRIMARY, US)
+CREATED = Claim(Origin.CREATED, PRIMARY, US).given(None)
+BY_ALIAS = CREATED.given("alias/app")
+CHANGING = CREATED.being_given("alias/app", KEY)
 SIBLING = Claim(Origin.CREATED, PRIMARY, Owner.of(STACK, "Other"))
 FOREIGN = Claim(Origin.CREATED, PRIMARY, Owner.of(OTHER_STACK, "Replication"))
-KEY = "alias/aws/secretsmanager"
 
 
 def replica(status: str = "InSync", message: str = "", key: str = KEY) -> ReplicaStatus:
@@ -28,6 +40,9 @@ def replica(status: str = "InSync", message: str = "", key: str = KEY) -> Replic
 IN_SYNC, PENDING, STRANGE = replica(), replica("InProgress"), replica("Detached")
 TAKEN = replica("Failed", "Replication failed: Secret name app already exists in region eu-west-3.")
 HEALS = replica("Failed", "Replication failed: network error")
+EARLIER = replica(
+    "Failed", "Replication failed: Secret name app is currently replicated to eu-west-3 with a different arn"
+)
 
 
 def observed(
@@ -41,54 +56,148 @@ def observed(
     )
 
 
-@pytest.mark.parametrize(
-    ("claim", "found", "step"),
-    [
-        (None, None, Step.ADD),
-        (None, IN_SYNC, Step.ADOPT),
-        (None, TAKEN, Step.ADOPT),
-        (FOREIGN, None, Step.FAIL),
-        (FOREIGN, IN_SYNC, Step.FAIL),
-        (SIBLING, None, Step.TAKE_OVER),
-        (SIBLING, IN_SYNC, Step.TAKE_OVER),
-        (CREATED, None, Step.ADD),
-        (ADOPTED, None, Step.ADD),
-        (CREATED, PENDING, Step.WAIT),
-        (CREATED, STRANGE, Step.WAIT),
-        (CREATED, IN_SYNC, Step.NOTHING),
-        (ADOPTED, IN_SYNC, Step.NOTHING),
-        (CREATED, TAKEN, Step.REPLICATE),
-        (CREATED, HEALS, Step.REPLICATE),
-    ],
-)
-def test_declared(claim: Claim | None, found: ReplicaStatus | None, step: Step) -> None:
-    desired = Desired(US, {"eu-west-3": None})
-    assert plan(desired, observed(claim, found)).steps == {"eu-west-3": step}
+@functools.cache
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table of docs/lifecycle.md that follows a line, without its head."""
+    _, _, after = PAGE.read_text().partition(f"\n{heading}\n\n")
+    lines = list(itertools.takewhile(lambda line: line.startswith("|"), after.splitlines()))
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def first_that_fits(heading: str, meanings: list[dict[str, Callable[[Any], bool]]], case: Any) -> tuple[int, str]:
+    """The row of the table that a case falls under, and its step."""
+    for number, (*cells, step) in enumerate(rows(heading)):
+        if all(not cell or meaning[cell](case) for cell, meaning in zip(cells, meanings, strict=True)):
+            return number, step
+    raise AssertionError(f"no row of the page fits {case}")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A situation of one Region."""
+
+    claim: Claim | None
+    found: ReplicaStatus | None
+    elsewhere: Elsewhere = Elsewhere.NOT_ASKED
+    key: str | None = None
+    force: bool = False
+    tried: Tried = field(default_factory=Tried)
+    policy: RemovalPolicy = RemovalPolicy.DELETE
+
+    def is_ours(self, origin: Origin | None = None) -> bool:
+        claim = self.claim
+        return claim is not None and claim.owner.same_resource(US) and origin in (None, claim.origin)
+
+    def is_theirs(self, *, same_stack: bool) -> bool:
+        claim = self.claim
+        return claim is not None and not self.is_ours() and claim.owner.same_stack(US) == same_stack
+
+    def has_status(self, *statuses: str) -> bool:
+        return self.found is not None and self.found.status in statuses
+
+    @property
+    def its_key(self) -> str:
+        """In the table's words. ``alias/app`` may or may not be the name of key-2; the other names can be compared."""
+        assert self.claim
+        assert self.found
+        reported = self.found.kms_key
+        given = {CREATED: KEY, BY_ALIAS: "alias/app", CHANGING: "alias/app" if reported != KEY else KEY}
+        is_given = given.get(self.claim, self.key or KEY) == (self.key or KEY)
+        cannot_compare = (self.key, reported) == ("alias/app", "key-2")
+        if reported == (self.key or KEY):
+            return "as declared" if is_given else "as declared, under another name"
+        return "as declared" if cannot_compare and is_given else "another"
+
+    @property
+    def is_tried_often_enough(self) -> bool:
+        most = {TAKEN: 3 if self.force else 0, EARLIER: 8, HEALS: math.inf}[self.found]  # type: ignore[index]
+        return self.tried.retries >= (most if self.tried.made else max(1, most))
+
+
+TAG: dict[str, Callable[[Case], bool]] = {
+    "none": lambda case: case.claim is None,
+    "ours": lambda case: case.is_ours(),
+    "created": lambda case: case.is_ours(Origin.CREATED),
+    "adopted": lambda case: case.is_ours(Origin.ADOPTED),
+    "another stack's": lambda case: case.is_theirs(same_stack=False),
+    "another resource's": lambda case: case.is_theirs(same_stack=True),
+    "not ours": lambda case: not case.is_ours(),
+    "taken over from another resource": lambda case: case.is_ours() and bool(case.claim and case.claim.taken_from),
+    "another resource's, taken over from us": lambda case: (
+        case.is_theirs(same_stack=True) and bool(case.claim and case.claim.taken_from == US.logical_id)
+    ),
+}
+REPLICA: dict[str, Callable[[Case], bool]] = {
+    "absent": lambda case: case.found is None,
+    "absent, its Region has it": lambda case: case.found is None and case.elsewhere is Elsewhere.REPLICA,
+    "listed": lambda case: case.found is not None,
+    "listed, its Region has it or does not answer": lambda case: (
+        case.found is not None and case.elsewhere in (Elsewhere.REPLICA, Elsewhere.UNVERIFIED)
+    ),
+    "Failed": lambda case: case.has_status("Failed"),
+    "InSync": lambda case: case.has_status("InSync"),
+    "not InSync": lambda case: not case.has_status("InSync", "Failed"),
+}
+ITS_KEY: dict[str, Callable[[Case], bool]] = {
+    words: lambda case, words=words: case.its_key == words  # type: ignore[misc]
+    for words in ("as declared", "as declared, under another name", "another")
+}
+IN_THIS_RUN: dict[str, Callable[[Case], bool]] = {
+    "tried often enough": lambda case: case.is_tried_often_enough,
+    "moments ago": lambda case: case.tried.resting,
+    "refused": lambda case: case.tried.refused,
+    "replicated anew": lambda case: case.tried.made,
+    "changed moments ago": lambda case: case.tried.rekeyed and case.tried.resting,
+    "changed or refused": lambda case: case.tried.rekeyed or case.tried.refused,
+}
+POLICY: dict[str, Callable[[Case], bool]] = {
+    policy.value: lambda case, policy=policy: case.policy is policy  # type: ignore[misc]
+    for policy in RemovalPolicy
+}
+
+
+def declared() -> Iterator[Case]:
+    tried = [
+        Tried(made=made, retries=retries, rekeyed=rekeyed, resting=resting, refused=refused)
+        for made, rekeyed, resting, refused in itertools.product((False, True), repeat=4)
+        for retries in (0, 1, 2, 3, 7, 8)
+    ]
+    listed = [None, IN_SYNC, replica(key="key-2"), PENDING, STRANGE, TAKEN, HEALS, EARLIER]
+    claims = [None, FOREIGN, SIBLING, CREATED, BY_ALIAS, CHANGING, ADOPTED]
+    keys = [None, "alias/app", "key-2"]
+    for case in itertools.starmap(Case, itertools.product(claims, listed, Elsewhere, keys, (False, True), tried)):
+        # What the Region says matters only where the list says nothing.
+        if case.found is None or case.elsewhere is Elsewhere.NOT_ASKED:
+            yield case
+
+
+def undeclared() -> Iterator[Case]:
+    taken = [replace(claim, taken_from="Before") for claim in (CREATED, ADOPTED)]
+    theirs = [FOREIGN, SIBLING, replace(SIBLING, taken_from=US.logical_id), replace(SIBLING, taken_from="Third")]
+    for claim, found, elsewhere, policy in itertools.product(
+        [None, CREATED, ADOPTED, *taken, *theirs], [None, IN_SYNC, PENDING, TAKEN], Elsewhere, RemovalPolicy
+    ):
+        yield Case(claim, found, elsewhere, policy=policy)
 
 
 @pytest.mark.parametrize(
-    ("claim", "policy", "found", "elsewhere", "step"),
+    ("heading", "meanings", "cases"),
     [
-        (ADOPTED, RemovalPolicy.DELETE, IN_SYNC, Elsewhere.NOT_ASKED, Step.UNTAG),
-        (ADOPTED, RemovalPolicy.PROMOTE, IN_SYNC, Elsewhere.REPLICA, Step.UNTAG),
-        (CREATED, RemovalPolicy.RETAIN, IN_SYNC, Elsewhere.NOT_ASKED, Step.UNTAG),
-        (CREATED, RemovalPolicy.DELETE, IN_SYNC, Elsewhere.NOT_ASKED, Step.REMOVE),
-        (CREATED, RemovalPolicy.DELETE, TAKEN, Elsewhere.NOT_ASKED, Step.REMOVE),
-        (CREATED, RemovalPolicy.DELETE, None, Elsewhere.REPLICA, Step.WAIT),
-        (CREATED, RemovalPolicy.DELETE, None, Elsewhere.GONE, Step.UNTAG),
-        (CREATED, RemovalPolicy.DELETE, None, Elsewhere.STANDALONE, Step.UNTAG),
-        (CREATED, RemovalPolicy.DELETE, None, Elsewhere.UNVERIFIED, Step.UNTAG),
-        (CREATED, RemovalPolicy.PROMOTE, IN_SYNC, Elsewhere.REPLICA, Step.PROMOTE),
-        (CREATED, RemovalPolicy.PROMOTE, IN_SYNC, Elsewhere.UNVERIFIED, Step.PROMOTE),
-        (CREATED, RemovalPolicy.PROMOTE, IN_SYNC, Elsewhere.STANDALONE, Step.REMOVE),
-        (CREATED, RemovalPolicy.PROMOTE, TAKEN, Elsewhere.GONE, Step.REMOVE),
-        (CREATED, RemovalPolicy.PROMOTE, None, Elsewhere.STANDALONE, Step.UNTAG),
+        ("A declared Region:", [TAG, REPLICA, ITS_KEY, IN_THIS_RUN], declared),
+        ("A Region that is ours and no longer declared:", [TAG, POLICY, REPLICA], undeclared),
     ],
 )
-def test_no_longer_declared(
-    claim: Claim, policy: RemovalPolicy, found: ReplicaStatus | None, elsewhere: Elsewhere, step: Step
-) -> None:
-    assert plan(Desired(US, policy=policy), observed(claim, found, elsewhere)).steps == {"eu-west-3": step}
+def test_the_page_is_the_planner(heading: str, meanings: list[Any], cases: Callable[[], Iterator[Case]]) -> None:
+    seen = set()
+    for case in cases():
+        row, words = first_that_fits(heading, meanings, case)
+        seen.add(row)
+        declaration = {"eu-west-3": case.key} if cases is declared else {}
+        desired = Desired(US, declaration, case.force, case.policy)
+        made = plan(desired, observed(case.claim, case.found, case.elsewhere), {"eu-west-3": case.tried})
+        assert made.steps.get("eu-west-3", Step.NOTHING).value == words, case
+        assert (made.steps.get("eu-west-3") is Step.FAIL) == bool(made.reasons.get("eu-west-3")), case
+    assert seen == set(range(len(rows(heading)))), "every row is reached"
 
 
 @pytest.mark.parametrize("claim", [None, SIBLING, FOREIGN])
@@ -106,15 +215,9 @@ def test_nothing_is_dropped_before_everything_declared_is_true(found: ReplicaSta
     assert "us-east-1" not in plan(Desired(US, {"eu-west-3": None}), seen).steps
 
 
-def test_what_failed_before_this_run_gets_one_try_and_what_it_made_itself_none() -> None:
-    desired, seen = Desired(US, {"eu-west-3": None}), observed(CREATED, TAKEN)
-    for tried, step in ((Tried(), Step.REPLICATE), (Tried(retries=1), Step.FAIL), (Tried(made=True), Step.FAIL)):
-        assert plan(desired, seen, {"eu-west-3": tried}).steps == {"eu-west-3": step}
-
-
 def test_a_good_replica_is_not_removed_to_re_key_it_while_another_region_is_not_right() -> None:
     desired = Desired(US, {"eu-west-3": "key-1", "us-east-1": None})
-    tried = {"eu-west-3": Tried(rekeyed_from=KEY)}
+    tried = {"eu-west-3": Tried(rekeyed=True)}
     replicas, claims = {"eu-west-3": IN_SYNC}, {"eu-west-3": CREATED, "us-east-1": CREATED}
     for other, step in ((PENDING, Step.WAIT), (IN_SYNC, Step.REMOVE)):
         seen = Observed(ARN, replicas | {"us-east-1": other}, claims)
@@ -123,7 +226,7 @@ def test_a_good_replica_is_not_removed_to_re_key_it_while_another_region_is_not_
 
 def test_a_failed_replica_is_made_anew_before_a_good_one_is_re_keyed() -> None:
     desired = Desired(US, {"eu-west-3": "key-1", "us-east-1": None})
-    tried = {"eu-west-3": Tried(rekeyed_from=KEY), "us-east-1": Tried(refused=True)}
+    tried = {"eu-west-3": Tried(rekeyed=True), "us-east-1": Tried(refused=True)}
     claims = {"eu-west-3": CREATED, "us-east-1": CREATED}
     seen = Observed(ARN, {"eu-west-3": IN_SYNC, "us-east-1": HEALS}, claims)
     assert plan(desired, seen, tried).steps == {"eu-west-3": Step.WAIT, "us-east-1": Step.REMOVE}
@@ -135,72 +238,6 @@ def test_an_adopted_replica_is_never_re_keyed(status: ReplicaStatus) -> None:
     found = plan(desired, observed(ADOPTED, status))
     assert found.steps == {"eu-west-3": Step.FAIL}
     assert "is not re-keyed" in found.reasons["eu-west-3"]
-
-
-@pytest.mark.parametrize(
-    ("owner", "step"),
-    [(US, Step.HAND_BACK), (Owner.of(STACK, "Before"), Step.LET_GO), (Owner.of(STACK, "Third"), None)],
-)
-def test_a_rename_is_rolled_back_or_completed(owner: Owner, step: Step | None) -> None:
-    taken = Claim(Origin.CREATED, PRIMARY, US, taken_from="Before")
-    assert plan(Desired(owner), observed(taken, IN_SYNC)).steps.get("eu-west-3") is step
-
-
-def test_a_removal_that_is_under_way_is_waited_for_before_the_region_is_added_again() -> None:
-    desired = Desired(US, {"eu-west-3": None})
-    assert plan(desired, observed(CREATED, None, Elsewhere.REPLICA)).steps == {"eu-west-3": Step.WAIT}
-    assert plan(desired, observed(CREATED, None, Elsewhere.GONE)).steps == {"eu-west-3": Step.ADD}
-
-
-@pytest.mark.parametrize(
-    ("tried", "step"),
-    [
-        (Tried(resting=True), Step.WAIT),
-        (Tried(retries=9), Step.REPLICATE),
-        (Tried(refused=True), Step.REMOVE),
-    ],
-)
-def test_a_failure_that_can_heal_is_repaired_at_intervals(tried: Tried, step: Step) -> None:
-    desired = Desired(US, {"eu-west-3": None})
-    assert plan(desired, observed(CREATED, HEALS), {"eu-west-3": tried}).steps == {"eu-west-3": step}
-
-
-def test_an_adopted_replica_is_never_removed_to_repair_it() -> None:
-    desired = Desired(US, {"eu-west-3": None})
-    assert plan(desired, observed(ADOPTED, HEALS), {"eu-west-3": Tried(refused=True)}).steps == {"eu-west-3": Step.FAIL}
-
-
-@pytest.mark.parametrize(
-    ("claim", "tried", "step"),
-    [
-        (CREATED, Tried(), Step.REPLICATE),
-        (CREATED, Tried(rekeyed_from=KEY), Step.REMOVE),
-        (CREATED, Tried(refused=True), Step.REMOVE),
-        (CREATED, Tried(made=True), Step.FAIL),
-        (ADOPTED, Tried(), Step.FAIL),
-    ],
-)
-def test_a_key_change_is_tried_in_place_first(claim: Claim, tried: Tried, step: Step) -> None:
-    desired = Desired(US, {"eu-west-3": "alias/app"})
-    assert plan(desired, observed(claim, IN_SYNC), {"eu-west-3": tried}).steps == {"eu-west-3": step}
-
-
-@pytest.mark.parametrize(
-    ("changed", "tried", "step"),
-    [
-        (frozenset(), Tried(), Step.NOTHING),
-        (frozenset({"eu-west-3"}), Tried(), Step.REPLICATE),
-        (frozenset({"eu-west-3"}), Tried(rekeyed_from="key-1"), Step.NOTHING),
-        (frozenset({"eu-west-3"}), Tried(rekeyed_from="key-2"), Step.REMOVE),
-        (frozenset({"eu-west-3"}), Tried(rekeyed_from="key-2", made=True), Step.NOTHING),
-    ],
-)
-def test_an_alias_against_a_key_is_decided_by_the_change_of_the_property(
-    changed: frozenset[str], tried: Tried, step: Step
-) -> None:
-    desired = Desired(US, {"eu-west-3": "alias/app"}, changed_keys=changed)
-    seen = observed(CREATED, replica(key="key-2"))
-    assert plan(desired, seen, {"eu-west-3": tried}).steps == {"eu-west-3": step}
 
 
 @pytest.mark.parametrize(

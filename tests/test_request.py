@@ -94,14 +94,6 @@ def test_a_delete_whose_policy_cannot_be_read_leaves_the_replicas_alone() -> Non
     assert parse(request, region=PRIMARY).declaration.policy is RemovalPolicy.RETAIN
 
 
-def test_only_a_changed_key_of_a_region_that_stays_counts_as_changed() -> None:
-    kept = {"Region": "sa-east-1", "KmsKeyId": "b"}
-    old = {"ReplicaRegions": ["us-east-1", {"Region": "eu-west-3", "KmsKeyId": "a"}, kept]}
-    new = [{"Region": "us-east-1", "KmsKeyId": "k"}, "eu-west-3", kept, "ca-west-1"]
-    request = parse(event("Update", new, OldResourceProperties=old), region=PRIMARY)
-    assert request.changed_keys == {"us-east-1", "eu-west-3"}
-
-
 @pytest.mark.parametrize("broken", [None, [], "text", 7])
 def test_what_is_no_object_is_refused(broken: object) -> None:
     with pytest.raises(MalformedEventError, match="not a CloudFormation request"):

@@ -10,7 +10,7 @@ from .plan import Plan, Step
 from .ports import SecretsManager
 from .situation import Desired, Observed
 
-_TAGGED = (Step.ADD, Step.ADOPT, Step.TAKE_OVER, Step.HAND_BACK, Step.LET_GO)
+_TAGGED = (Step.ADD, Step.ADOPT, Step.TAKE_OVER, Step.HAND_BACK, Step.LET_GO, Step.REPLICATE, Step.RECORD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +67,27 @@ def _key(region: str, desired: Desired, observed: Observed) -> str | None:
 def _new_claims(plan: Plan, desired: Desired, observed: Observed) -> dict[str, Claim]:
     new = {}
     for region in plan.regions(*_TAGGED):
-        held, step = observed.claims.get(region), plan.steps[region]
-        claim = Claim(Origin.CREATED if step is Step.ADD else Origin.ADOPTED, observed.arn.region, desired.owner)
-        if held and step is Step.ADD:
-            claim = replace(held, origin=Origin.CREATED)
-        elif held and step is Step.TAKE_OVER:
-            claim = replace(held, owner=desired.owner, taken_from=held.owner.logical_id)
-        elif held and step is Step.HAND_BACK:
-            claim = replace(held, owner=replace(held.owner, logical_id=held.taken_from), taken_from="")
-        elif held and step is Step.LET_GO:
-            claim = replace(held, taken_from="")
+        held = observed.claims.get(region)
+        claim = _new_claim(region, plan.steps[region], held, desired, observed)
         # A replica that went away and is added again is tagged already.
-        if not held or held.value != claim.value:
+        if held is None or held.value != claim.value:
             new[region] = claim
     return new
+
+
+def _new_claim(region: str, step: Step, held: Claim | None, desired: Desired, observed: Observed) -> Claim:
+    if step is Step.ADOPT or held is None:
+        held = Claim(Origin.ADOPTED, observed.arn.region, desired.owner)
+    if step is Step.ADD:
+        return replace(held, origin=Origin.CREATED).given(desired.replicas[region])
+    if step is Step.TAKE_OVER:
+        return replace(held, owner=desired.owner, taken_from=held.owner.logical_id)
+    if step is Step.HAND_BACK:
+        return replace(held, owner=replace(held.owner, logical_id=held.taken_from), taken_from="")
+    if step is Step.LET_GO:
+        return replace(held, taken_from="")
+    if step is Step.RECORD:
+        return held.given(desired.replicas[region])
+    if step is Step.REPLICATE:
+        return held.being_given(desired.replicas[region], observed.replicas[region].kms_key)
+    return held

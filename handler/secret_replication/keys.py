@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from enum import Enum
 
 # F10: what a replica uses when no key is given.
 DEFAULT_KEY = "alias/aws/secretsmanager"
+_FINGERPRINT_LENGTH = 8
 
 
 class SameKey(Enum):
@@ -33,6 +35,13 @@ def same_key(declared: str | None, actual: str | None) -> SameKey:
     if DEFAULT_KEY in (wanted, found):
         return SameKey.NO
     return SameKey.UNKNOWN if wanted.startswith("alias/") or found.startswith("alias/") else SameKey.NO
+
+
+def fingerprint(key: str | None) -> str:
+    """A key's name in a few characters, for a tag: ``default``, or the beginning of its SHA-256."""
+    if normalise(key) == DEFAULT_KEY:
+        return "default"
+    return hashlib.sha256(str(key).encode()).hexdigest()[:_FINGERPRINT_LENGTH]
 
 
 def _in_different_places(declared: str | None, actual: str | None) -> bool:

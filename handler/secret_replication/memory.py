@@ -14,6 +14,8 @@ from .situation import Observed, Tried
 # The rest between two repairs of a Failed replica, doubled each time up to the longest.
 _FIRST_REST = 2.0
 _LONGEST_REST = 30.0
+# A look can be stale: what it says against us is believed when it still says so after this long.
+STALE = 5.0
 
 
 class Memory:
@@ -57,7 +59,8 @@ class Memory:
             elif call.step is Step.REPLICATE and observed.replicas[region].status == FAILED:
                 self._repaired(region)
             elif call.step is Step.REPLICATE:
-                self._tried[region] = replace(known, rekeyed_from=observed.replicas[region].kms_key)
+                self._tried[region] = replace(known, rekeyed=True)
+                self._rest_until[region] = self._clock.now() + STALE
 
     def _repaired(self, region: str) -> None:
         known = self._tried.get(region, Tried())

@@ -1,7 +1,8 @@
 """Who owns a replica: one tag on the primary for each, written before the replica is touched.
 
 Key: ``cdk-replicated-secret:<region>``.
-Value: ``<created|adopted> <primary region> <stack id's UUID> <logical id>[/<taken from>] <stack name>``.
+Value: ``<created|adopted> <primary region> <stack id's UUID> <logical id>[/<taken from>] <key> <stack name>``.
+``<key>`` is ``default``, a fingerprint, or of a key that is being changed ``<old>/<new>/<what AWS called the old>``.
 
 DescribeSecret returns tags, so one call shows the whole state. Tags are copied to replicas and stay on a
 promoted one, so the value names the primary's Region: a tag that names another one is a leftover (F20, F23).
@@ -12,8 +13,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+
+from .keys import fingerprint
 
 TAG_PREFIX = "cdk-replicated-secret:"
 _VALUE_MAX_LENGTH = 256
@@ -22,6 +25,7 @@ _VALUE_MAX_LENGTH = 256
 _LOGICAL_ID = re.compile(r"[A-Za-z0-9-]{1,80}")
 _HEAD_LENGTH = 63
 _DIGEST_LENGTH = 16
+_NONE = "-"
 
 
 class Origin(Enum):
@@ -64,19 +68,43 @@ class Claim:
 
     ``taken_from``: the logical id of the resource that had it before, as long as that resource may still exist: after a
     rename its Delete is on the way, or the rename is rolled back and it gets the replica again (P5).
+    ``key``: fingerprint of the KmsKeyId that the replica was given, empty for an adopted one. ``new_key``: of the one
+    that it is being given, ``reported``: of what AWS called its key before that.
     """
 
     origin: Origin
     primary_region: str
     owner: Owner
     taken_from: str = ""
+    key: str = ""
+    new_key: str = ""
+    reported: str = ""
 
     @property
     def value(self) -> str:
         """The tag's value, at most 256 characters."""
-        resource = f"{self.owner.logical_id}/{self.taken_from}" if self.taken_from else self.owner.logical_id
-        fields = (self.origin.value, self.primary_region, self.owner.stack, resource, self.owner.stack_name)
+        resource = "/".join(filter(None, (self.owner.logical_id, self.taken_from)))
+        key = "/".join(filter(None, (self.key or _NONE, self.new_key, self.reported)))
+        fields = (self.origin.value, self.primary_region, self.owner.stack, resource, key, self.owner.stack_name)
         return " ".join(fields)[:_VALUE_MAX_LENGTH].rstrip()
+
+    def key_given(self, reported: str) -> str:
+        """Fingerprint of the KmsKeyId that the replica has, by what AWS calls its key now (F21).
+
+        A change has been carried out once that is another name than before; until then it may not have been.
+        """
+        return self.new_key if self.new_key and fingerprint(reported) != self.reported else self.key
+
+    def given(self, key: str | None) -> Claim:
+        """The same of a replica that has this KmsKeyId."""
+        return replace(self, key=fingerprint(key), new_key="", reported="")
+
+    def being_given(self, key: str | None, reported: str) -> Claim:
+        """The same of a replica that is asked to change to this KmsKeyId, and whose key AWS calls ``reported``."""
+        old = self.key_given(reported)
+        if not old or old == fingerprint(key):
+            return self
+        return replace(self, key=old, new_key=fingerprint(key), reported=fingerprint(reported))
 
 
 def tag_key(region: str) -> str:
@@ -92,8 +120,10 @@ def claims(tags: Mapping[str, str], primary_region: str) -> dict[str, Claim]:
 
 def _parse(value: str) -> Claim:
     """A value that somebody else wrote is a claim of an unknown owner: never ours, never to be overwritten."""
-    origin, primary_region, stack, resource, name = (*value.split(" ", 4), "", "", "", "", "")[:5]
+    origin, primary_region, stack, resource, keys, name = (*value.split(" ", 5), "", "", "", "", "", "")[:6]
     logical_id, _, taken_from = resource.partition("/")
+    key, new_key, reported = (*keys.split("/", 2), "", "")[:3]
     if origin not in {member.value for member in Origin} or not stack or not logical_id:
         return Claim(Origin.ADOPTED, "", Owner(value, "", ""))
-    return Claim(Origin(origin), primary_region, Owner(stack, logical_id, name), taken_from)
+    owner = Owner(stack, logical_id, name)
+    return Claim(Origin(origin), primary_region, owner, taken_from, key.removeprefix(_NONE), new_key, reported)

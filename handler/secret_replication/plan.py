@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from .keys import SameKey, same_key
+from .keys import SameKey, fingerprint, same_key
 from .ownership import Claim, Origin
 from .ports import FAILED, IN_SYNC, ReplicaStatus
 from .properties import RemovalPolicy
@@ -24,6 +24,7 @@ class Step(Enum):
     HAND_BACK = "tag it as the resource's that we took it from"
     LET_GO = "note in the tag that we are gone"
     REPLICATE = "replicate again"
+    RECORD = "note its key in the tag"
     REMOVE = "remove it from replication"
     PROMOTE = "stop replication to it"
     UNTAG = "remove the tag"
@@ -62,7 +63,7 @@ def plan(desired: Desired, observed: Observed, tried: Mapping[str, Tried] | None
         if reason:
             reasons[region] = reason
     good = {r for r, step in steps.items() if step is Step.REMOVE and observed.replicas[r].status == IN_SYNC}
-    if any(step is not Step.NOTHING for region, step in steps.items() if region not in good):
+    if any(step not in (Step.NOTHING, Step.RECORD) for region, step in steps.items() if region not in good):
         # A replica that is InSync goes, to be made anew with its key, only when all others are right.
         steps |= dict.fromkeys(good, Step.WAIT)
     elif not good:
@@ -101,7 +102,7 @@ def _declared(region: str, desired: Desired, observed: Observed, tried: Tried) -
         return _failed(claim, replica, cure(replica.message, force=desired.force), tried)
     if replica.status != IN_SYNC:
         return Step.WAIT, ""
-    return _in_sync(region, desired, claim, replica, tried)
+    return _in_sync(desired.replicas[region], claim, replica, tried)
 
 
 def _failed(claim: Claim, replica: ReplicaStatus, remedy: Cure, tried: Tried) -> tuple[Step, str]:
@@ -116,18 +117,16 @@ def _failed(claim: Claim, replica: ReplicaStatus, remedy: Cure, tried: Tried) ->
     return (Step.REMOVE if tried.refused else Step.REPLICATE), ""
 
 
-def _in_sync(region: str, desired: Desired, claim: Claim, replica: ReplicaStatus, tried: Tried) -> tuple[Step, str]:
-    same = same_key(desired.replicas[region], replica.kms_key)
-    if same is SameKey.UNKNOWN:
-        # The change of the property decides; a key that is still called the same after the call has not changed.
-        to_change = region in desired.changed_keys and claim.origin is Origin.CREATED and not tried.made
-        is_changed = tried.rekeyed_from not in ("", replica.kms_key)
-        same = SameKey.NO if to_change and not is_changed else SameKey.YES
-    if same is SameKey.YES:
-        return Step.NOTHING, ""
+def _in_sync(key: str | None, claim: Claim, replica: ReplicaStatus, tried: Tried) -> tuple[Step, str]:
+    same, is_given = same_key(key, replica.kms_key), claim.key_given(replica.kms_key) in ("", fingerprint(key))
+    # Where the names cannot be compared, the change of the property decides.
+    if same is SameKey.YES or (same is SameKey.UNKNOWN and is_given):
+        return (Step.NOTHING if is_given else Step.RECORD), ""
     if tried.made:
-        return Step.FAIL, f"has the key {replica.kms_key} although {desired.replicas[region]} was asked for."
-    return (Step.REMOVE if tried.rekeyed_from or tried.refused else Step.REPLICATE), ""
+        return Step.FAIL, f"has the key {replica.kms_key} although {key} was asked for."
+    if tried.rekeyed and tried.resting:
+        return Step.WAIT, ""
+    return (Step.REMOVE if tried.rekeyed or tried.refused else Step.REPLICATE), ""
 
 
 def _dropped(region: str, claim: Claim, policy: RemovalPolicy, observed: Observed) -> Step:

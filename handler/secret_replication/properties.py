@@ -82,20 +82,6 @@ def read_to_delete(properties: object) -> Declaration:
     return Declaration(secret_id, policy=policy)
 
 
-def changed_keys(declaration: Declaration, previous: object) -> frozenset[str]:
-    """The Regions whose KmsKeyId this update changes: it decides where names of keys cannot be compared."""
-    old = previous.get("ReplicaRegions") if isinstance(previous, Mapping) else None
-    before: dict[str, str | None] = {}
-    for entry in old if isinstance(old, list) else []:
-        if isinstance(entry, str):
-            before[entry] = None
-        elif isinstance(entry, Mapping):
-            before[str(entry.get("Region"))] = entry.get("KmsKeyId") or None
-    return frozenset(
-        region for region, key in declaration.replicas.items() if region in before and before[region] != key
-    )
-
-
 def _secret_id(value: object) -> str:
     allowed = "give the ARN or the name of the primary secret"
     if not isinstance(value, str) or not 1 <= len(value) <= _SECRET_ID_MAX_LENGTH:

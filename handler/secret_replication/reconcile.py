@@ -16,7 +16,7 @@ from .errors import (
     SecretNotFoundError,
     SupersededError,
 )
-from .memory import Memory
+from .memory import STALE, Memory
 from .observe import observe
 from .plan import Plan, Step, plan
 from .ports import Log, SecretsManager
@@ -25,8 +25,8 @@ from .wait import Patience
 
 # IAM is eventually consistent: a right given moments ago may not work for this long.
 ACCESS_GRACE = 60.0
-# A look can be stale: what it says against us is believed when it still says so after this long.
-_STALE = 5.0
+# When nothing but these was to do, the next look would only confirm it.
+_ONLY_TAGS = {Step.NOTHING, Step.RECORD, Step.UNTAG, Step.HAND_BACK, Step.LET_GO}
 
 
 def _joined(parts: Iterable[str]) -> str:
@@ -89,8 +89,7 @@ class Reconciler:
             raise self._failure(steps, observed)
         self._tell(steps, observed)
         carried_out = self._apply(steps, observed)
-        # When all that was left was to take tags away, the next look would only confirm it.
-        return carried_out and set(steps.steps.values()) <= {Step.NOTHING, Step.UNTAG, Step.HAND_BACK, Step.LET_GO}
+        return carried_out and set(steps.steps.values()) <= _ONLY_TAGS
 
     def _apply(self, steps: Plan, observed: Observed) -> bool:
         """Make the plan's calls. True when all of them were carried out."""
@@ -113,7 +112,7 @@ class Reconciler:
         if not lost:
             self._since.pop("lost", None)
             return False
-        if self._within("lost", _STALE):
+        if self._within("lost", STALE):
             return True
         # Between the tag and the call a Delete can have seen nothing to remove: what this run added, it takes back.
         if strays := sorted(

@@ -12,7 +12,7 @@ from typing import Any
 
 from .errors import InvalidPropertyError, MalformedEventError
 from .ownership import Owner
-from .properties import Declaration, changed_keys, read, read_to_delete, service_timeout
+from .properties import Declaration, read, read_to_delete, service_timeout
 from .regions import SecretArn
 
 # Without these nobody can be answered: the answer repeats the three ids.
@@ -35,7 +35,6 @@ class Request:
     owner: Owner
     declaration: Declaration
     physical_id: str
-    changed_keys: frozenset[str] = frozenset()
     service_timeout: int | None = None
 
     @property
@@ -87,7 +86,5 @@ def parse(event: Mapping[str, Any], *, region: str) -> Request:
     properties = event.get("ResourceProperties")
     timeout = service_timeout(properties)
     if operation is Operation.DELETE:
-        return Request(operation, owner, read_to_delete(properties), physical_id, service_timeout=timeout)
-    declaration = read(properties, region)
-    previous = event.get("OldResourceProperties") if operation is Operation.UPDATE else None
-    return Request(operation, owner, declaration, physical_id, changed_keys(declaration, previous), timeout)
+        return Request(operation, owner, read_to_delete(properties), physical_id, timeout)
+    return Request(operation, owner, read(properties, region), physical_id, timeout)

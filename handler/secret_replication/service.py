@@ -71,7 +71,7 @@ def serve(
 
 def _desired(request: Request) -> Desired:
     declaration = request.declaration
-    return Desired(request.owner, declaration.replicas, declaration.force, declaration.policy, request.changed_keys)
+    return Desired(request.owner, declaration.replicas, declaration.force, declaration.policy)
 
 
 def _time_to_work(request: Request, seconds: float) -> float:

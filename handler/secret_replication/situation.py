@@ -30,7 +30,6 @@ class Desired:
     replicas: Mapping[str, str | None] = field(default_factory=dict)
     force: bool = False
     policy: RemovalPolicy = RemovalPolicy.DELETE
-    changed_keys: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +59,13 @@ class Observed:
 class Tried:
     """What this run has done about one Region.
 
-    ``made``: it replicated there anew, with the declared key. ``retries``: repairs of Failed. ``resting``: too soon for
-    the next one. ``rekeyed_from``: the key that was reported when it made the call that changes the key in place.
+    ``made``: it replicated there anew, with the declared key. ``retries``: repairs of Failed. ``rekeyed``: it made the
+    call that changes the key in place. ``resting``: too soon to believe in what came of the last one, or to try again.
     ``refused``: replicating over the existing entry is an error, so that must be removed first.
     """
 
     made: bool = False
     retries: int = 0
+    rekeyed: bool = False
     resting: bool = False
-    rekeyed_from: str = ""
     refused: bool = False

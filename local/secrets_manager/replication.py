@@ -48,7 +48,10 @@ class Replication:
         """
         for index, entry in enumerate(parameters["AddReplicaRegions"], 1):
             _validate(index, entry["Region"])
-        wanted = {entry["Region"]: entry.get("KmsKeyId") or DEFAULT_KEY for entry in parameters["AddReplicaRegions"]}
+        wanted = {
+            entry["Region"]: self._script.key_behind(entry.get("KmsKeyId") or DEFAULT_KEY)
+            for entry in parameters["AddReplicaRegions"]
+        }
         for region, key in wanted.items():
             self._refuse(primary, region, key)
         force = parameters.get("ForceOverwriteReplicaSecret", False)

@@ -57,6 +57,7 @@ class Script:
     _latencies: list[_Rule] = field(default_factory=list)
     _ready: dict[str, float] = field(default_factory=dict)
     _denied: set[str] = field(default_factory=set)
+    _aliases: dict[str, str] = field(default_factory=dict)
     _disabled: set[str] = field(default_factory=set)
     _recent: dict[tuple[str, bool], deque[float]] = field(default_factory=dict)
 
@@ -73,6 +74,10 @@ class Script:
     def create_key(self, key: str, ready_at: float) -> None:
         """A KMS key is still being created until then (epoch seconds): replications with it fail."""
         self._ready[key] = ready_at
+
+    def point_alias(self, alias: str, key: str) -> None:
+        """From now on AWS calls the key of replications with this alias by that name, an ARN say (F21)."""
+        self._aliases[alias] = key
 
     def deny_key(self, key: str) -> None:
         """The caller has no right to a KMS key."""
@@ -115,6 +120,10 @@ class Script:
     def region_is_disabled(self, region: str) -> bool:
         """Whether the account has not enabled a Region."""
         return region in self._disabled
+
+    def key_behind(self, key: str) -> str:
+        """What AWS calls a key that is given by this name."""
+        return self._aliases.get(key, key)
 
     def key_is_denied(self, key: str) -> bool:
         """Whether the caller has no right to a key."""
