@@ -56,7 +56,15 @@ class Lines:
     def info(self, msg: object, **keys: object) -> None:
         self.lines.append((str(msg), keys))
 
-    warning = info
+    warning = error = info
+
+
+class Numbers(dict[str, float]):
+    """Metrics that remember the last request's."""
+
+    def add_metric(self, name: str, unit: str, value: float) -> None:
+        assert unit in {"Count", "Seconds"}
+        self[name] = value
 
 
 class Crash(BaseException):
@@ -116,6 +124,7 @@ class World:
         self.clock = VirtualClock()
         self.model = SecretsManager(self.clock, Delays())
         self.log = Lines()
+        self.metrics = Numbers()
         self._clients: dict[str, Any] = {}
         self.journal = Journal(Boto3SecretsManager(PRIMARY, self.client))
         self.arn: str = self.create()
@@ -133,9 +142,11 @@ class World:
     def serve(self, request: dict[str, Any], seconds: float = LAMBDA_SECONDS) -> Answer:
         """Serve a request as the Lambda does, without the protocol; the answer must fit."""
         self.journal.calls.clear()
+        self.metrics.clear()
         answer = serve(
-            check_event(request), aws=self.journal, clock=self.clock, log=self.log, region=PRIMARY, seconds=seconds
-        )
+            check_event(request), aws=self.journal, clock=self.clock, log=self.log, metrics=self.metrics,
+            region=PRIMARY, seconds=seconds,
+        )  # fmt: skip
         body(answer, request)
         return answer
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from local.secrets_manager import Dialect
 from local.secrets_manager.dialect import OtherKey
+from secret_replication.answer import shortened
 from secret_replication.errors import AccessDeniedError
 from secret_replication.ports import Description
 from tests.support import OTHER_STACK, PRIMARY, Crash, World, event, status_of
@@ -401,6 +403,22 @@ def test_the_deadline_names_every_region_with_its_status_and_the_time_waited(wor
     world.model.script.stall()
     reason = world.fail(event(regions=("eu-west-3", "us-east-1")), seconds=100)
     assert reason == "NotStabilized: not finished after 85 s: eu-west-3 InProgress; us-east-1 InProgress"
+
+
+def test_the_deadline_says_what_to_do_about_what_failed(world: World) -> None:
+    world.model.script.fail("Access to KMS key alias/app is not allowed.", region="us-east-1")
+    reason = world.fail(event(regions=("eu-west-3", "us-east-1")), seconds=100)
+    assert reason.startswith(
+        "NotStabilized: not finished after 85 s: eu-west-3 InSync; us-east-1 Failed. "
+        "us-east-1: Replication failed: Access to KMS key alias/app is not allowed. To mend it, check that the key"
+    )
+
+
+def test_the_deadline_lists_every_region_there_is(world: World) -> None:
+    regions = sorted(set(boto3.Session().get_available_regions("secretsmanager")) - {PRIMARY})
+    world.model.script.stall()
+    told = shortened(world.fail(event(regions=regions), seconds=100))
+    assert all(f"{region} InProgress" in told for region in regions)
 
 
 def test_a_service_timeout_brings_the_deadline_forward(world: World) -> None:

@@ -439,9 +439,19 @@ def test_the_bundle_runs_by_itself_and_its_log_holds_neither_url_nor_value(url: 
     assert done.returncode == 0, done.stderr
     assert [answer["Status"] for answer in url.answers] == ["SUCCESS"] * 3, url.answers
     log = done.stdout + done.stderr
-    assert '"action":"ADD"' in log
-    assert '"region":"eu-west-3"' in log
-    assert '"logical_id":"Replication"' in log
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    told = [line for line in lines if "_aws" not in line]
+    assert {(line["operation"], line["action"], line["region"]) for line in told} == {
+        ("Create", "ADD", "eu-west-3"), ("Create", "ANSWER", "eu-west-3"), ("Update", "ANSWER", "eu-west-3"),
+        ("Delete", "REMOVE", "eu-west-3"), ("Delete", "UNTAG", "eu-west-3"), ("Delete", "ANSWER", ""),
+    }  # fmt: skip
+    assert {(line["stack"], line["logical_id"], line["secret"]) for line in told} == {
+        (event()["StackId"], "Replication", arn)
+    }
+    measured = [line for line in lines if "_aws" in line]
+    assert [(line["operation"], line["ReplicasInSync"], line["AnswersFailed"]) for line in measured] == [
+        ("Create", [1.0], [0.0]), ("Update", [1.0], [0.0]), ("Delete", [0.0], [0.0]),
+    ]  # fmt: skip
     assert "bearer" not in log
     assert "hunter2" not in log
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import boto3
 import pytest
 
 from secret_replication.errors import InvalidPropertyError, MalformedEventError, UnknownPropertyError
@@ -35,6 +36,14 @@ def test_the_defaults() -> None:
 )
 def test_regions_are_strings_or_objects(regions: list[object], read: dict[str, str | None]) -> None:
     assert declaration(regions=regions).replicas == read
+
+
+def test_every_region_of_every_partition_is_taken() -> None:
+    session = boto3.Session()
+    known = [r for p in session.get_available_partitions() for r in session.get_available_regions("ec2", p)]
+    regions = sorted(set(known) - {PRIMARY})
+    assert len(regions) > 35
+    assert list(declaration(regions=regions).replicas) == regions
 
 
 @pytest.mark.parametrize(("text", "value"), [("true", True), ("True", True), ("false", False), (True, True)])

@@ -9,13 +9,12 @@ from typing import Any
 
 from .errors import ReplicationError
 from .ports import IN_SYNC, ReplicaStatus
+from .reasons import MAX_REASON_LENGTH
 from .regions import SecretArn
 from .situation import Observed
 
 # P1: over it CloudFormation says "Response object is too long." or the stack hangs.
 MAX_BYTES = 4096
-# Room for the reason among the ids; a reader wants the telling part, which comes first.
-MAX_REASON_LENGTH = 1000
 _CUT = " [...]"
 
 

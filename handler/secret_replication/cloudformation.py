@@ -45,6 +45,8 @@ class UnexpectedError(Exception):
 class CustomResource(CfnResource):
     """One request's protocol: ``CustomResource(serve)(event, context)`` answers it, once.
 
+    ``delivered``: the answer was taken. ``succeeded``: and it was SUCCESS.
+
     Args:
         serve: the work. It gets the event, the seconds left, and a function to call with the physical id as soon
             as that is known.
@@ -65,6 +67,7 @@ class CustomResource(CfnResource):
         self._lock = threading.Lock()
         self._answered = False
         self.delivered = False
+        self.succeeded = False
 
     def __call__(self, event: object, context: Any) -> None:
         """Serve the event and answer it.
@@ -130,8 +133,10 @@ class CustomResource(CfnResource):
                 encoded = body(answer, self._event)
             except (ReplicationError, TypeError) as error:
                 # Too long, or not JSON: crhelper would leave out the ids, and the stack would hang (C4).
-                encoded = body(Answer(physical_id, f"the answer could not be written: {error}"), self._event)
+                answer = Answer(physical_id, f"the answer could not be written: {error}")
+                encoded = body(answer, self._event)
             self.delivered = _put(self._response_url, encoded)
+            self.succeeded = self.delivered and not answer.reason
 
 
 def check_response_url(url: str) -> None:

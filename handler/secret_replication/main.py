@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics
 from aws_lambda_powertools.utilities.data_classes.cloudformation_custom_resource_event import (
     CloudFormationCustomResourceEvent,
 )
@@ -16,6 +17,8 @@ from .cloudformation import CustomResource
 from .secrets_manager import Boto3SecretsManager
 from .service import serve
 from .wait import SystemClock
+
+_NAME = "cdk-replicated-secret"
 
 
 def handler(event: dict[str, Any], context: Any) -> None:
@@ -31,7 +34,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
     """
     region = os.environ["AWS_REGION"]
     aws = Boto3SecretsManager(region)
-    log = Logger(service="cdk-replicated-secret")
+    log, metrics = Logger(service=_NAME), EphemeralMetrics(namespace=_NAME, service=_NAME)
 
     def work(checked: Mapping[str, Any], seconds: float, known: Callable[[str], None]) -> Answer:
         request = CloudFormationCustomResourceEvent(dict(checked))
@@ -42,11 +45,14 @@ def handler(event: dict[str, Any], context: Any) -> None:
             operation=request.request_type,
             request_id=request.request_id,
         )
-        answer = serve(checked, aws=aws, clock=SystemClock(), log=log, region=region, seconds=seconds, known=known)
-        if answer.reason:
-            log.error(answer.reason, physical_id=answer.physical_id)
-        else:
-            log.info(f"{request.request_type} of {request.logical_resource_id}: done", physical_id=answer.physical_id)
-        return answer
+        metrics.add_dimension("operation", request.request_type)
+        return serve(
+            checked, aws=aws, clock=SystemClock(), log=log, metrics=metrics, region=region, seconds=seconds, known=known
+        )
 
-    CustomResource(work)(event, context)
+    resource = CustomResource(work)
+    try:
+        resource(event, context)
+    finally:
+        metrics.add_metric("AnswersFailed", "Count", int(not resource.succeeded))
+        metrics.flush_metrics()

@@ -8,7 +8,7 @@ from .apply import Call
 from .errors import RefusedError
 from .plan import Step
 from .ports import FAILED, Clock
-from .reasons import is_about_a_key
+from .reasons import advised, is_about_a_key
 from .situation import Observed, Tried
 
 # The rest between two repairs of a Failed replica, doubled each time up to the longest.
@@ -82,5 +82,5 @@ class Memory:
             (region,) = call.regions
             self._tried[region] = replace(self._tried.get(region, Tried()), refused=True)
         elif (call.step, call.regions) in self._refusals:
-            raise error
+            raise RefusedError(advised(str(error))) from error
         self._refusals.add((call.step, call.regions))

@@ -10,7 +10,7 @@ from .keys import SameKey, fingerprint, same_key
 from .ownership import Claim, Origin
 from .ports import FAILED, IN_SYNC, ReplicaStatus
 from .properties import RemovalPolicy
-from .reasons import Cure, cure
+from .reasons import advised, cure
 from .regions import SecretArn
 from .situation import Desired, Elsewhere, Observed, Tried
 
@@ -99,19 +99,21 @@ def _declared(region: str, desired: Desired, observed: Observed, tried: Tried) -
             f"Declare that KmsKeyId, or remove the replica so that this resource makes its own."
         )
     if replica.status == FAILED:
-        return _failed(claim, replica, cure(replica.message, force=desired.force), tried)
+        return _failed(claim, replica, tried, force=desired.force)
     if replica.status != IN_SYNC:
         return Step.WAIT, ""
     return _in_sync(desired.replicas[region], claim, replica, tried)
 
 
-def _failed(claim: Claim, replica: ReplicaStatus, remedy: Cure, tried: Tried) -> tuple[Step, str]:
-    # What failed before this run gets one try: the obstacle may be gone.
-    enough = remedy.retries if tried.made or remedy.retries is None else max(1, remedy.retries)
+def _failed(claim: Claim, replica: ReplicaStatus, tried: Tried, *, force: bool) -> tuple[Step, str]:
+    enough = cure(replica.message, force=force).retries
+    if enough is not None and not tried.made:
+        # What failed before this run gets one try: the obstacle may be gone.
+        enough = max(1, enough)
     exhausted = enough is not None and tried.retries >= enough
     may_not_be_removed = tried.refused and claim.origin is Origin.ADOPTED
     if exhausted or may_not_be_removed:
-        return Step.FAIL, f"{replica.message.rstrip('.') or 'Failed'}. To mend it, {remedy.advice}."
+        return Step.FAIL, advised(replica.message, force=force)
     if tried.resting:
         return Step.WAIT, ""
     return (Step.REMOVE if tried.refused else Step.REPLICATE), ""

@@ -1,4 +1,4 @@
-"""What the middle needs of the outside: Secrets Manager a clock and a log, as Protocols."""
+"""What the middle needs of the outside: Secrets Manager, a clock, a log and metrics, as Protocols."""
 
 from __future__ import annotations
 
@@ -83,3 +83,13 @@ class Log(Protocol):
 
     def warning(self, msg: object, **keys: Any) -> None:
         """What a person should look at."""
+
+    def error(self, msg: object, **keys: Any) -> None:
+        """What failed."""
+
+
+class Metrics(Protocol):
+    """Numbers for CloudWatch; Powertools' Metrics is one."""
+
+    def add_metric(self, name: str, unit: str, value: float) -> None:
+        """One number; ``unit`` as CloudWatch names them."""

@@ -1,9 +1,15 @@
-"""AWS's words for a failed replica, and what to do about each (F13)."""
+"""AWS's words for what failed, and what to do about each (F13), within what CloudFormation shows of a reason."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+# Room for the reason among the ids of an answer (P1).
+MAX_REASON_LENGTH = 1000
+# Of it, for the Regions: the error's code and a first sentence stand before them.
+_ROOM = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +23,11 @@ class Cure:
 _FEW = 3
 # With their rests these take 150 s, and a removal 40 to 90 s (F18).
 _AS_LONG_AS_A_REMOVAL = 8
+_NAME_TAKEN = Cure(0, "delete or rename that secret, or set ForceOverwriteReplicaSecret to true to overwrite it")
+_NAME_TAKEN_FORCED = Cure(_FEW, "it could not be overwritten: delete or rename that secret")
 _TAKEN = re.compile(r"already exists in region", re.IGNORECASE)
+_KEY = re.compile(r"\bkms\b|\bkey\b", re.IGNORECASE)
+# The first that is found in the message holds.
 _KNOWN: tuple[tuple[re.Pattern[str], Cure], ...] = (
     (
         re.compile(r"replicated to other region", re.IGNORECASE),
@@ -36,23 +46,45 @@ _KNOWN: tuple[tuple[re.Pattern[str], Cure], ...] = (
             "call StopReplicationToReplica and then DeleteSecret in that Region, and deploy again",
         ),
     ),
+    (
+        re.compile(r"invalid replica region|\bregion\b[^.]*\bnot enabled|\bopt.?in\b", re.IGNORECASE),
+        Cure(_FEW, "check the name of the Region, and that it is enabled for this account and of the same partition"),
+    ),
+    (
+        _KEY,
+        Cure(
+            None,
+            "check that the key exists in that Region and is enabled, and that its policy and the function's role "
+            "allow kms:GenerateDataKey and kms:Encrypt with it, and kms:Decrypt with the primary's",
+        ),
+    ),
+    (
+        re.compile(r"AccessDenied|not authorized", re.IGNORECASE),
+        Cure(None, "allow that action in the policy of the function's role, and do not forbid it in the secret's"),
+    ),
 )
-_NAME_TAKEN = Cure(0, "delete or rename that secret, or set ForceOverwriteReplicaSecret to true to overwrite it")
-_NAME_TAKEN_FORCED = Cure(_FEW, "it could not be overwritten: delete or rename that secret")
-_KEY = re.compile(r"\bkms\b|\bkey\b", re.IGNORECASE)
-_KEY_CURE = Cure(None, "check that the key exists in that Region, is enabled, and lets this role encrypt with it")
-# Unknown words: a network error, a key that is still being created, a Region that is being enabled.
-_UNKNOWN = Cure(None, "see the status message; it was tried again until the deadline")
+# Unknown words: a network error, a fault of AWS's own.
+_UNKNOWN = Cure(None, "do as AWS's words say, or wait, and deploy again")
 
 
-def cure(message: str, *, force: bool) -> Cure:
-    """What helps a Failed replica with this StatusMessage. ``force``: ForceOverwriteReplicaSecret is set."""
+def cure(message: str, *, force: bool = False) -> Cure:
+    """What helps against this StatusMessage or refusal. ``force``: ForceOverwriteReplicaSecret is set."""
     if _TAKEN.search(message):
         return _NAME_TAKEN_FORCED if force else _NAME_TAKEN
-    for pattern, known in _KNOWN:
-        if pattern.search(message):
-            return known
-    return _KEY_CURE if is_about_a_key(message) else _UNKNOWN
+    return next((known for pattern, known in _KNOWN if pattern.search(message)), _UNKNOWN)
+
+
+def advised(message: str, *, force: bool = False) -> str:
+    """AWS's words, and what to do."""
+    return f"{message.rstrip('. ') or 'Failed'}. To mend it, {cure(message, force=force).advice}."
+
+
+def of_regions(reasons: Mapping[str, str]) -> str:
+    """The reasons of several Regions in one, sorted. Where they are too long together, all names come first."""
+    whole = "; ".join(f"{region}: {reason}" for region, reason in sorted(reasons.items()))
+    if len(whole) <= _ROOM or len(reasons) == 1:
+        return whole
+    return f"{len(reasons)} Regions failed: {', '.join(sorted(reasons))}. {whole}"
 
 
 def is_about_a_key(message: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from .apply import calls
 from .errors import (
@@ -19,7 +19,8 @@ from .errors import (
 from .memory import STALE, Memory
 from .observe import observe
 from .plan import Plan, Step, plan
-from .ports import Log, SecretsManager
+from .ports import FAILED, Log, SecretsManager
+from .reasons import advised, of_regions
 from .situation import Desired, Elsewhere, Observed
 from .wait import Patience
 
@@ -29,13 +30,11 @@ ACCESS_GRACE = 60.0
 _ONLY_TAGS = {Step.NOTHING, Step.RECORD, Step.UNTAG, Step.HAND_BACK, Step.LET_GO}
 
 
-def _joined(parts: Iterable[str]) -> str:
-    """One sentence from several, in a fixed order."""
-    return "; ".join(sorted(parts))
-
-
 class Reconciler:
-    """One run for one resource. ``observed`` is its last look."""
+    """One run for one resource.
+
+    ``observed`` is its last look. ``unverified``: dropped Regions that could not be asked whether the replica is gone.
+    """
 
     def __init__(
         self, aws: SecretsManager, desired: Desired, patience: Patience, log: Log, known: Callable[[str], None]
@@ -44,11 +43,17 @@ class Reconciler:
         self._memory = Memory(patience.clock)
         self._since: dict[str, float] = {}
         self.observed: Observed | None = None
+        self.unverified: set[str] = set()
 
     @property
     def physical_id(self) -> str:
         """The primary's ARN, empty until it was seen."""
         return str(self.observed.arn) if self.observed else ""
+
+    @property
+    def waited(self) -> float:
+        """Seconds since the run began."""
+        return self._patience.waited
 
     def run(self, secret_id: str) -> Observed:
         """Make ``desired`` true of the secret.
@@ -68,7 +73,7 @@ class Reconciler:
                 if not error.retryable or self._patience.over:
                     raise
                 if isinstance(error, AccessDeniedError) and not self._within("denied", ACCESS_GRACE):
-                    raise
+                    raise AccessDeniedError(advised(str(error))) from error
             if self._patience.over:
                 raise DeadlineError(self._overdue())
             self._patience.pause()
@@ -118,7 +123,8 @@ class Reconciler:
         if strays := sorted(
             r for r in lost & self._memory.added if r in observed.replicas and r not in observed.claims
         ):
-            self._log.info(f"{strays}: {Step.REMOVE.value}", action=Step.REMOVE.name, secret=self.physical_id)
+            for region in strays:
+                self._say(region, Step.REMOVE)
             self._aws.remove(observed.arn, strays)
         raise SupersededError(
             f"the tags that record {', '.join(sorted(lost))} as this resource's are gone: "
@@ -140,15 +146,18 @@ class Reconciler:
     def _tell(self, steps: Plan, observed: Observed) -> None:
         for region, step in steps.steps.items():
             if step not in (Step.NOTHING, Step.WAIT):
-                self._log.info(f"{region}: {step.value}", action=step.name, region=region, secret=self.physical_id)
+                self._say(region, step)
             if step is Step.UNTAG and observed.elsewhere.get(region) is Elsewhere.UNVERIFIED:
-                self._log.warning(
-                    f"{region}: no answer from there, could not verify that the replica is gone", region=region
-                )
+                self.unverified.add(region)
+                words = f"{region}: no answer from there, could not verify that the replica is gone"
+                self._log.warning(words, action=step.name, region=region, secret=self.physical_id)
+
+    def _say(self, region: str, step: Step) -> None:
+        self._log.info(f"{region}: {step.value}", action=step.name, region=region, secret=self.physical_id)
 
     def _failure(self, steps: Plan, observed: Observed) -> ReplicationError:
         failing = steps.regions(Step.FAIL)
-        reasons = _joined(f"{region}: {steps.reasons[region]}" for region in failing)
+        reasons = of_regions({region: steps.reasons[region] for region in failing})
         held = [observed.claims[region] for region in failing if region in observed.claims]
         foreign = any(not claim.owner.same_stack(self._desired.owner) for claim in held)
         return NotOursError(reasons) if foreign else ReplicaFailedError(reasons)
@@ -157,5 +166,8 @@ class Reconciler:
         waited, observed = f"not finished after {self._patience.waited:.0f} s", self.observed
         if not observed:
             return waited
-        regions = set(self._desired.replicas) | set(observed.ours(self._desired.owner))
-        return f"{waited}: {_joined(f'{region} {observed.state(region)}' for region in regions)}"
+        regions = sorted(set(self._desired.replicas) | set(observed.ours(self._desired.owner)))
+        failed = {r: observed.replicas[r].message for r in regions if observed.state(r) == FAILED}
+        told = of_regions({region: advised(message, force=self._desired.force) for region, message in failed.items()})
+        states = "; ".join(f"{region} {observed.state(region)}" for region in regions)
+        return f"{waited}: {states}. {told}".rstrip(" .")

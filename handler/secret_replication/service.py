@@ -7,11 +7,12 @@ from typing import Any
 
 from .answer import Answer, check_that_it_fits, success
 from .errors import RefusedError, ReplicationError, SecretDeletedError, SecretNotFoundError
-from .ports import Clock, Log, SecretsManager
+from .ports import Clock, Log, Metrics, SecretsManager
 from .reconcile import Reconciler
 from .regions import SecretArn
+from .report import report
 from .request import Operation, Request, fallback_physical_id, parse
-from .situation import Desired
+from .situation import Desired, Observed
 from .wait import Patience
 
 # Seconds kept back for the answer itself, out of what Lambda and ServiceTimeout allow: a PUT and its retries.
@@ -24,6 +25,7 @@ def serve(
     aws: SecretsManager,
     clock: Clock,
     log: Log,
+    metrics: Metrics,
     region: str,
     seconds: float,
     known: Callable[[str], None] = lambda _: None,
@@ -35,6 +37,7 @@ def serve(
         aws: Secrets Manager.
         clock: time.
         log: where the steps are told; never the event, the ResponseURL or the attributes.
+        metrics: where the numbers go.
         region: where a primary given by name lives.
         seconds: what Lambda has left for this invocation.
         known: called with the primary's ARN as soon as it is known, for an answer that has to go out before the end.
@@ -45,6 +48,7 @@ def serve(
     try:
         request = parse(event, region=region)
     except ReplicationError as error:
+        log.error(str(error), action="ANSWER", region="", secret="")  # noqa: TRY400 - the words are all there is to tell
         return Answer(fallback_physical_id(event), _reason(error))
     regions = sorted(request.declaration.replicas)
 
@@ -53,18 +57,23 @@ def serve(
         check_that_it_fits(arn, regions, event)
 
     run = Reconciler(aws, _desired(request), Patience.lasting(clock, _time_to_work(request, seconds)), log, seen)
+    answer = _carry_out(request, run, lambda observed: success(observed, regions, event))
+    report(request, run, answer, log, metrics)
+    return answer
+
+
+def _carry_out(request: Request, run: Reconciler, succeeded: Callable[[Observed], Answer]) -> Answer:
     deleting = request.operation is Operation.DELETE
     try:
         if not request.secret_id:
             return Answer(request.physical_id)
         observed = run.run(request.secret_id)
-        return Answer(request.physical_id) if deleting else success(observed, regions, event)
+        return Answer(request.physical_id) if deleting else succeeded(observed)
     except ReplicationError as error:
         # Where even the first look is refused and no Create ever answered with an ARN, that Create failed for the same.
         never_seen = not run.physical_id and SecretArn.parse(request.physical_id) is None
         never_ours = isinstance(error, RefusedError) and never_seen
         if deleting and (never_ours or isinstance(error, SecretNotFoundError | SecretDeletedError)):
-            log.info("there is no such primary: nothing is left to delete", secret=request.secret_id)
             return Answer(request.physical_id)
         return Answer(run.physical_id or request.physical_id, _reason(error))
 

@@ -48,7 +48,7 @@ class Observed:
     def state(self, region: str) -> str:
         """A Region's state in words."""
         if replica := self.replicas.get(region):
-            return f"{replica.status} ({replica.message})" if replica.message else replica.status
+            return replica.status
         there = self.elsewhere.get(region)
         if there is Elsewhere.UNVERIFIED:
             return "does not answer"
