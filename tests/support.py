@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionClosedError
 
-from local.clock import VirtualClock
-from local.secrets_manager import Delays, SecretsManager
+from local.clock import Clock, VirtualClock
+from local.secrets_manager import AnswerLostError, ApiError, Delays, Dialect, SecretsManager
 from local.wire import client
-from secret_replication.answer import Answer, body
+from secret_replication.answer import MAX_BYTES, Answer, body
+from secret_replication.cloudformation import CustomResource
 from secret_replication.ports import Description
 from secret_replication.regions import SecretArn
 from secret_replication.request import check_event
@@ -117,12 +120,40 @@ def _list(names: Any) -> str:
     return " ".join(sorted(names))
 
 
-class World:
-    """All Regions of an account, a secret ``app/database`` in us-west-2, and the handler over them."""
+class Direct:
+    """A client of Secrets Manager that leaves out botocore's wire format, for tests with very many calls."""
 
-    def __init__(self) -> None:
+    def __init__(self, model: SecretsManager, region: str) -> None:
+        self._model, self._region = model, region
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        operation = "".join(word.title() for word in name.split("_"))
+
+        def call(**parameters: Any) -> Any:
+            try:
+                return self._model.call(self._region, operation, parameters)
+            except ApiError as error:
+                answer: Any = {
+                    "Error": {"Code": error.code, "Message": error.message},
+                    "ResponseMetadata": {"HTTPStatusCode": error.status},
+                }
+                raise ClientError(answer, operation) from error
+            except AnswerLostError as error:
+                raise ConnectionClosedError(endpoint_url="") from error
+
+        return call
+
+
+class World:
+    """All Regions of an account, a secret ``app/database`` in us-west-2, and the handler over them.
+
+    ``direct``: without botocore's wire format, which is most of the time that a call takes.
+    """
+
+    def __init__(self, dialect: Dialect | None = None, *, direct: bool = False) -> None:
         self.clock = VirtualClock()
-        self.model = SecretsManager(self.clock, Delays())
+        self.model = SecretsManager(self.clock, Delays(), dialect=dialect)
+        self._direct = direct
         self.log = Lines()
         self.metrics = Numbers()
         self._clients: dict[str, Any] = {}
@@ -132,7 +163,8 @@ class World:
     def client(self, region: str = PRIMARY) -> Any:
         """A boto3 client for a Region."""
         if region not in self._clients:
-            self._clients[region] = client(self.model, region, NO_RETRIES)
+            made = Direct(self.model, region) if self._direct else client(self.model, region, NO_RETRIES)
+            self._clients[region] = made
         return self._clients[region]
 
     def create(self, name: str = "app/database", region: str = PRIMARY, **parameters: Any) -> str:
@@ -149,6 +181,44 @@ class World:
         )  # fmt: skip
         body(answer, request)
         return answer
+
+    def deliver(self, request: dict[str, Any], clock: Clock | None = None) -> dict[str, Any] | None:
+        """Deliver a request as Lambda does, again after a crash, twice at most (P6). The answer, if one came.
+
+        ``clock``: for a run that shares the time with others.
+        """
+        journal, turn = self.journal, clock
+        if turn:
+            journal = Journal(self.journal.inner, before=lambda _: turn.sleep(0))
+        clock = clock or self.clock
+        sent: list[bytes] = []
+        self.journal.calls.clear()
+
+        def work(checked: Mapping[str, Any], seconds: float, known: Callable[[str], None]) -> Answer:
+            return serve(
+                checked, aws=journal, clock=clock, log=self.log, metrics=self.metrics, region=PRIMARY,
+                seconds=seconds, known=known,
+            )  # fmt: skip
+
+        def put(_: str, encoded: bytes) -> bool:
+            sent.append(encoded)
+            return True
+
+        for _ in range(3):
+            resource = CustomResource(work, put)
+            deadline = clock.now() + LAMBDA_SECONDS
+            context = SimpleNamespace(get_remaining_time_in_millis=lambda end=deadline: (end - clock.now()) * 1000)
+            try:
+                resource(request, context)
+            except Crash:
+                resource._timer.cancel()
+                continue
+            (answer,) = sent
+            assert len(answer) <= MAX_BYTES
+            decoded: dict[str, Any] = json.loads(answer)
+            return decoded
+        assert not sent
+        return None
 
     def succeed(self, request: dict[str, Any]) -> Answer:
         """Serve a request that must succeed."""

@@ -261,7 +261,7 @@ def test_a_create_whose_delete_comes_meanwhile_stops_and_leaves_nothing(
 
     world.journal.after = delete_after
     reason = world.fail(event())
-    assert "a Delete of it, or another resource, came meanwhile" in reason
+    assert "a Delete of this resource, another resource, or somebody by hand, came meanwhile" in reason
     assert world.statuses() == {}
     assert world.tags() == {}
     world.clock.sleep(61)

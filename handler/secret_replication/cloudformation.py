@@ -20,6 +20,7 @@ from .errors import MalformedEventError, ReplicationError
 from .request import check_event, fallback_physical_id
 
 Serve = Callable[[Mapping[str, Any], float, Callable[[str], None]], Answer]
+Put = Callable[[str, bytes], bool]
 
 # Before Lambda ends the invocation, and after the deadline of our own (service.ANSWER_MARGIN): the last resort.
 GUARD_MARGIN = 8.0
@@ -50,6 +51,7 @@ class CustomResource(CfnResource):
     Args:
         serve: the work. It gets the event, the seconds left, and a function to call with the physical id as soon
             as that is known.
+        put: sends the bytes of an answer to a URL, and says whether it was taken. Left out: by HTTP.
     """
 
     # Its stubs leave these out (C10).
@@ -61,9 +63,9 @@ class CustomResource(CfnResource):
     # crhelper makes three boto3 clients for its polling, which is not used here, except under SAM (C7, C9).
     _sam_local = property(lambda self: True, lambda self, value: None)
 
-    def __init__(self, serve: Serve) -> None:
+    def __init__(self, serve: Serve, put: Put | None = None) -> None:
         super().__init__(json_logging=False, log_level="INFO", boto_level="ERROR", sleep_on_delete=0)
-        self._serve = serve
+        self._serve, self._put = serve, put or _put
         self._lock = threading.Lock()
         self._answered = False
         self.delivered = False
@@ -135,7 +137,7 @@ class CustomResource(CfnResource):
                 # Too long, or not JSON: crhelper would leave out the ids, and the stack would hang (C4).
                 answer = Answer(physical_id, f"the answer could not be written: {error}")
                 encoded = body(answer, self._event)
-            self.delivered = _put(self._response_url, encoded)
+            self.delivered = self._put(self._response_url, encoded)
             self.succeeded = self.delivered and not answer.reason
 
 

@@ -21,8 +21,9 @@ STALE = 5.0
 class Memory:
     """Of calls that were carried out, never of those that were only planned: a call can fail.
 
-    ``claimed``: Regions whose tag was ours. ``fresh``: those that this run was the first to tag. ``added``: those to
-    which it has replicated. ``alone``: those that get a call of their own, because one for several was refused.
+    ``claimed``: Regions whose tag was ours. ``fresh``: those that this run was the first to tag and has not replicated
+    to yet. ``added``: those to which it has. ``alone``: those that get a call of their own, because one for several was
+    refused.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -49,12 +50,12 @@ class Memory:
             known = self._tried.get(region, Tried())
             if call.step is Step.ADD:
                 self.added.add(region)
+                self.fresh.discard(region)
                 self._tried[region] = replace(known, made=True)
                 if known.made:
                     self._repaired(region)
             elif call.step is Step.REMOVE:
                 self.added.discard(region)
-                self.fresh.discard(region)
                 self._tried[region] = replace(known, refused=False)
             elif call.step is Step.REPLICATE and observed.replicas[region].status == FAILED:
                 self._repaired(region)

@@ -110,10 +110,11 @@ class Reconciler:
         return True
 
     def _superseded(self, observed: Observed) -> bool:
-        """A Delete removes the tags, so a Create that still runs sees its own gone: it must not add again (P4)."""
+        """A Create whose Delete comes meanwhile (P4) sees what it added, or its tags, gone: it must not add again."""
         ours = set(observed.ours(self._desired.owner))
         self._memory.claimed |= ours
         lost = (self._memory.claimed & set(self._desired.replicas)) - ours
+        lost |= self._memory.added - set(observed.replicas)
         if not lost:
             self._since.pop("lost", None)
             return False
@@ -127,8 +128,8 @@ class Reconciler:
                 self._say(region, Step.REMOVE)
             self._aws.remove(observed.arn, strays)
         raise SupersededError(
-            f"the tags that record {', '.join(sorted(lost))} as this resource's are gone: "
-            "a Delete of it, or another resource, came meanwhile"
+            f"what this run added to {', '.join(sorted(lost))}, or the tag that records it, is gone: "
+            "a Delete of this resource, another resource, or somebody by hand, came meanwhile"
         )
 
     def _unverified(self, observed: Observed) -> bool:

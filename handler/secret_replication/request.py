@@ -29,13 +29,17 @@ class Operation(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request of CloudFormation. ``service_timeout`` is in seconds, None where the template sets none."""
+    """One request of CloudFormation. ``service_timeout`` is in seconds, None where the template sets none.
+
+    ``previous``: what an Update leaves behind, where its SecretId was another.
+    """
 
     operation: Operation
     owner: Owner
     declaration: Declaration
     physical_id: str
     service_timeout: int | None = None
+    previous: Declaration | None = None
 
     @property
     def secret_id(self) -> str:
@@ -87,4 +91,6 @@ def parse(event: Mapping[str, Any], *, region: str) -> Request:
     timeout = service_timeout(properties)
     if operation is Operation.DELETE:
         return Request(operation, owner, read_to_delete(properties), physical_id, timeout)
-    return Request(operation, owner, read(properties, region), physical_id, timeout)
+    declaration, previous = read(properties, region), read_to_delete(event.get("OldResourceProperties"))
+    moved = operation is Operation.UPDATE and previous.secret_id not in ("", declaration.secret_id)
+    return Request(operation, owner, declaration, physical_id, timeout, previous if moved else None)

@@ -7,7 +7,9 @@ from typing import Any
 
 from .answer import Answer, check_that_it_fits, success
 from .errors import RefusedError, ReplicationError, SecretDeletedError, SecretNotFoundError
+from .ownership import Owner
 from .ports import Clock, Log, Metrics, SecretsManager
+from .properties import Declaration
 from .reconcile import Reconciler
 from .regions import SecretArn
 from .report import report
@@ -56,10 +58,29 @@ def serve(
         known(arn)
         check_that_it_fits(arn, regions, event)
 
-    run = Reconciler(aws, _desired(request), Patience.lasting(clock, _time_to_work(request, seconds)), log, seen)
+    patience = Patience.lasting(clock, _time_to_work(request, seconds))
+    run = Reconciler(aws, _desired(request), patience, log, seen)
     answer = _carry_out(request, run, lambda observed: success(observed, regions, event))
+    if request.previous and not answer.reason and answer.physical_id == request.physical_id:
+        _take_back(request.owner, request.previous, answer.physical_id, aws, patience, log)
     report(request, run, answer, log, metrics)
     return answer
+
+
+def _take_back(
+    owner: Owner, previous: Declaration, arn: str, aws: SecretsManager, patience: Patience, log: Log
+) -> None:
+    """Delete what an update to another secret got done there before it failed: this is its rollback.
+
+    The id is the one from before that update: CloudFormation knows of no other and may send no Delete for it (P11).
+    """
+    try:
+        other = str(aws.describe(previous.secret_id).arn)
+        # The same secret by another name: a name in place of its ARN.
+        if other != arn:
+            Reconciler(aws, Desired(owner, policy=previous.policy), patience, log, lambda _: None).run(other)
+    except ReplicationError as error:
+        log.warning(f"the rollback could not clean up: {error}", action="ANSWER", region="", secret=previous.secret_id)
 
 
 def _carry_out(request: Request, run: Reconciler, succeeded: Callable[[Observed], Answer]) -> Answer:
