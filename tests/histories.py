@@ -348,7 +348,7 @@ class Histories(RuleBasedStateMachine):
         journal.before = journal.after = lambda _: None
         self.seed = None
         for logical_id in LOGICAL_IDS:
-            if logical_id not in stack.resources:
+            if logical_id not in stack.resources or stack.is_stuck:
                 self.good.discard((name, logical_id))
             elif stack.last[logical_id] is not asked.get(logical_id):
                 succeeded = stack.last[logical_id][1]["Status"] == "SUCCESS"

@@ -131,8 +131,9 @@ REPLICA: dict[str, Callable[[Case], bool]] = {
     "absent": lambda case: case.found is None,
     "absent, its Region has it": lambda case: case.found is None and case.elsewhere is Elsewhere.REPLICA,
     "listed": lambda case: case.found is not None,
-    "listed, its Region has it or does not answer": lambda case: (
-        case.found is not None and case.elsewhere in (Elsewhere.REPLICA, Elsewhere.UNVERIFIED)
+    "listed, its Region has it": lambda case: case.found is not None and case.elsewhere is Elsewhere.REPLICA,
+    "listed, its Region does not answer": lambda case: (
+        case.found is not None and case.elsewhere is Elsewhere.UNVERIFIED
     ),
     "Failed": lambda case: case.has_status("Failed"),
     "InSync": lambda case: case.has_status("InSync"),
@@ -146,6 +147,7 @@ IN_THIS_RUN: dict[str, Callable[[Case], bool]] = {
     "tried often enough": lambda case: case.is_tried_often_enough,
     "moments ago": lambda case: case.tried.resting,
     "refused": lambda case: case.tried.refused,
+    "promoted": lambda case: case.tried.promoted,
     "replicated anew": lambda case: case.tried.made,
     "changed moments ago": lambda case: case.tried.rekeyed and case.tried.resting,
     "changed or refused": lambda case: case.tried.rekeyed or case.tried.refused,
@@ -174,17 +176,18 @@ def declared() -> Iterator[Case]:
 def undeclared() -> Iterator[Case]:
     taken = [replace(claim, taken_from="Before") for claim in (CREATED, ADOPTED)]
     theirs = [FOREIGN, SIBLING, replace(SIBLING, taken_from=US.logical_id), replace(SIBLING, taken_from="Third")]
-    for claim, found, elsewhere, policy in itertools.product(
-        [None, CREATED, ADOPTED, *taken, *theirs], [None, IN_SYNC, PENDING, TAKEN], Elsewhere, RemovalPolicy
+    tried = [Tried(promoted=promoted, refused=refused) for promoted in (False, True) for refused in (False, True)]
+    for claim, found, elsewhere, policy, known in itertools.product(
+        [None, CREATED, ADOPTED, *taken, *theirs], [None, IN_SYNC, PENDING, TAKEN], Elsewhere, RemovalPolicy, tried
     ):
-        yield Case(claim, found, elsewhere, policy=policy)
+        yield Case(claim, found, elsewhere, policy=policy, tried=known)
 
 
 @pytest.mark.parametrize(
     ("heading", "meanings", "cases"),
     [
         ("A declared Region:", [TAG, REPLICA, ITS_KEY, IN_THIS_RUN], declared),
-        ("A Region that is ours and no longer declared:", [TAG, POLICY, REPLICA], undeclared),
+        ("A Region that is ours and no longer declared:", [TAG, POLICY, REPLICA, IN_THIS_RUN], undeclared),
     ],
 )
 def test_the_page_is_the_planner(heading: str, meanings: list[Any], cases: Callable[[], Iterator[Case]]) -> None:

@@ -57,6 +57,8 @@ class Memory:
             elif call.step is Step.REMOVE:
                 self.added.discard(region)
                 self._tried[region] = replace(known, refused=False)
+            elif call.step is Step.PROMOTE:
+                self._tried[region] = replace(known, promoted=True)
             elif call.step is Step.REPLICATE and observed.replicas[region].status == FAILED:
                 self._repaired(region)
             elif call.step is Step.REPLICATE:
@@ -80,8 +82,13 @@ class Memory:
         if call.step in (Step.ADD, Step.REPLICATE) and len(call.regions) > 1:
             self.alone |= set(call.regions)
         elif call.step is Step.REPLICATE and not is_about_a_key(str(error)):
-            (region,) = call.regions
-            self._tried[region] = replace(self._tried.get(region, Tried()), refused=True)
+            self._note_refusal(call)
         elif (call.step, call.regions) in self._refusals:
             raise RefusedError(advised(str(error))) from error
+        elif call.step is Step.PROMOTE:
+            self._note_refusal(call)
         self._refusals.add((call.step, call.regions))
+
+    def _note_refusal(self, call: Call) -> None:
+        for region in call.regions:
+            self._tried[region] = replace(self._tried.get(region, Tried()), refused=True)

@@ -67,17 +67,17 @@ def plan(desired: Desired, observed: Observed, tried: Mapping[str, Tried] | None
         # A replica that is InSync goes, to be made anew with its key, only when all others are right.
         steps |= dict.fromkeys(good, Step.WAIT)
     elif not good:
-        steps |= _undeclared(desired, observed)
+        steps |= _undeclared(desired, observed, tried or {})
     return Plan(steps, reasons)
 
 
-def _undeclared(desired: Desired, observed: Observed) -> dict[str, Step]:
+def _undeclared(desired: Desired, observed: Observed, tried: Mapping[str, Tried]) -> dict[str, Step]:
     steps = {}
     for region, claim in observed.claims.items():
         if region in desired.replicas:
             continue
         if claim.owner.same_resource(desired.owner):
-            steps[region] = _dropped(region, claim, desired.policy, observed)
+            steps[region] = _dropped(region, claim, desired.policy, observed, tried.get(region, Tried()))
         elif claim.owner.same_stack(desired.owner) and claim.taken_from == desired.owner.logical_id:
             steps[region] = Step.LET_GO
     return steps
@@ -131,18 +131,20 @@ def _in_sync(key: str | None, claim: Claim, replica: ReplicaStatus, tried: Tried
     return (Step.REMOVE if tried.rekeyed or tried.refused else Step.REPLICATE), ""
 
 
-def _dropped(region: str, claim: Claim, policy: RemovalPolicy, observed: Observed) -> Step:
+def _dropped(region: str, claim: Claim, policy: RemovalPolicy, observed: Observed, tried: Tried) -> Step:
     if claim.taken_from:
         return Step.HAND_BACK
     if claim.origin is Origin.ADOPTED or policy is RemovalPolicy.RETAIN:
         return Step.UNTAG
-    listed, there = region in observed.replicas, observed.elsewhere.get(region, Elsewhere.NOT_ASKED)
+    there = observed.elsewhere.get(region, Elsewhere.NOT_ASKED)
+    if region not in observed.replicas:
+        return Step.WAIT if there is Elsewhere.REPLICA else Step.UNTAG
+    if policy is RemovalPolicy.PROMOTE and there is Elsewhere.REPLICA:
+        return Step.WAIT if tried.promoted else Step.PROMOTE
     # Where the Region does not answer, promoting is tried all the same: removing would lose the replica.
-    if listed and policy is RemovalPolicy.PROMOTE and there in (Elsewhere.REPLICA, Elsewhere.UNVERIFIED):
-        return Step.PROMOTE
-    if listed:
-        return Step.REMOVE
-    return Step.WAIT if there is Elsewhere.REPLICA else Step.UNTAG
+    if policy is RemovalPolicy.PROMOTE and there is Elsewhere.UNVERIFIED and not tried.promoted:
+        return Step.UNTAG if tried.refused else Step.PROMOTE
+    return Step.REMOVE
 
 
 def _owned_elsewhere(region: str, claim: Claim, arn: SecretArn) -> str:

@@ -60,12 +60,13 @@ class Tried:
     """What this run has done about one Region.
 
     ``made``: it replicated there anew, with the declared key. ``retries``: repairs of Failed. ``rekeyed``: it made the
-    call that changes the key in place. ``resting``: too soon to believe in what came of the last one, or to try again.
-    ``refused``: replicating over the existing entry is an error, so that must be removed first.
+    call that changes the key in place. ``promoted``: it stopped replication to it. ``resting``: too soon to believe in
+    what came of the last one, or to try again. ``refused``: AWS did not take the last one.
     """
 
     made: bool = False
     retries: int = 0
     rekeyed: bool = False
+    promoted: bool = False
     resting: bool = False
     refused: bool = False
