@@ -7,7 +7,7 @@ HANDLER := $(shell find handler -name '*.py' -o -name requirements.txt)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test lint format bundle dist setup clean
+.PHONY: help demo local test soak mutants lint format bundle dist setup clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -20,6 +20,12 @@ local: setup ## Start local AWS and print the environment for your own cdk and a
 
 test: setup ## Run every test
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(TESTS)
+
+soak: setup ## Make up histories of stacks until the time is over (MINUTES=10; SEED=... runs one round again)
+	@PYTHONPATH=handler $(BIN)/python -m tests.soak $(if $(SEED),--seed $(SEED),--minutes $(or $(MINUTES),10))
+
+mutants: setup ## Change planner, tags and parser in small ways: a test has to notice each (3 minutes)
+	@$(BIN)/python -m tests.mutants
 
 lint: setup ## Check style, types and the arrows between the modules
 	@$(BIN)/ruff check .

@@ -235,6 +235,23 @@ def contract_replacement(world: World, before: dict[str, str], after: dict[str, 
 
 
 @contract
+@given(worlds, declarations, declarations, st.booleans())
+def contract_rollback_of_a_replacement(
+    world: World, before: dict[str, str], after: dict[str, str], failed_id_counts: bool
+) -> None:
+    """A failed Update to another secret MUST leave nothing there, whatever CloudFormation makes of its id (P11)."""
+    other = world.create("app/other")
+    stack = Stack("app", world.deliver, failed_id_counts=failed_id_counts)
+    deployed(world, stack, {"One": properties(before)})
+    as_it_was = account(world)
+    assert not stack.deploy({"One": properties(after, "app/other"), "Two": properties({}, "missing")})
+    assert stack.resources["One"].physical_id == world.arn
+    assert account(world) == as_it_was
+    assert world.deliver(stack.request("Delete", "One", properties(after, "app/other"), other))
+    assert account(world) == as_it_was
+
+
+@contract
 @given(worlds, names, names, declarations, st.booleans())
 def contract_p1_one_answer(world: World, stack: str, logical_id: str, regions: dict[str, str], exists: bool) -> None:
     """P1: there MUST be one answer of at most 4,096 bytes, with the ids, and with a Reason where it is FAILED."""

@@ -171,16 +171,6 @@ def test_a_renamed_logical_id_takes_over_and_the_old_ones_delete_removes_nothing
     assert world.statuses() == {}
 
 
-def test_a_renamed_logical_id_whose_update_is_rolled_back_gives_the_replica_back(world: World) -> None:
-    world.succeed(event())
-    world.succeed(event(LogicalResourceId="Renamed"))
-    world.succeed(event("Delete", LogicalResourceId="Renamed", PhysicalResourceId=world.arn))
-    assert world.statuses() == {"eu-west-3": "InSync"}
-    assert world.tags() == {"eu-west-3": "created by Replication"}
-    world.succeed(event("Delete", PhysicalResourceId=world.arn))
-    assert world.statuses() == {}
-
-
 def test_a_rename_that_is_rolled_back_gives_back_even_what_it_had_to_add_again(world: World) -> None:
     world.succeed(event())
     world.client().remove_regions_from_replication(SecretId=world.arn, RemoveReplicaRegions=["eu-west-3"])
@@ -207,16 +197,6 @@ def test_promote_makes_the_replica_a_secret_of_its_own(world: World) -> None:
     assert world.client("eu-west-3").get_secret_value(SecretId="app/database")["SecretString"] == "value"
 
 
-@pytest.mark.parametrize("how", [{}, {"ForceDeleteWithoutRecovery": True}])
-def test_delete_succeeds_when_the_secret_is_gone_and_create_and_update_fail(world: World, how: dict[str, bool]) -> None:
-    world.client().delete_secret(SecretId=world.arn, **how)
-    world.succeed(event("Delete", PhysicalResourceId=world.arn))
-    for operation in ("Create", "Update"):
-        reason = world.fail(event(operation, SecretId=world.arn, PhysicalResourceId=world.arn))
-        assert reason.startswith("NotFound")
-        assert world.arn in reason
-
-
 def test_a_secret_that_is_scheduled_for_deletion_fails_even_where_nothing_is_to_do(world: World) -> None:
     world.client().delete_secret(SecretId=world.arn)
     assert "scheduled for deletion: restore it" in world.fail(event(regions=[]))
@@ -229,23 +209,6 @@ def test_delete_addresses_the_arn_and_not_a_secret_made_again_under_the_name(wor
     assert world.succeed(event()).physical_id == world.arn != old
     world.succeed(event("Delete", PhysicalResourceId=old))
     assert world.statuses() == {"eu-west-3": "InSync"}
-
-
-def test_another_secret_id_is_another_physical_id(world: World) -> None:
-    world.succeed(event())
-    other = world.create("app/other")
-    answer = world.succeed(event("Update", SecretId="app/other", PhysicalResourceId=world.arn))
-    assert answer.physical_id == other
-    world.succeed(event("Delete", PhysicalResourceId=world.arn))
-    assert world.statuses() == {}
-    assert not world.exists("eu-west-3")
-
-
-def test_a_delete_with_an_id_that_cloudformation_invented_works_from_the_tags(world: World) -> None:
-    world.succeed(event())
-    world.succeed(event("Delete", PhysicalResourceId="app-Replication-1X2Y3Z"))
-    assert world.statuses() == {}
-    assert not world.exists("eu-west-3")
 
 
 @pytest.mark.parametrize("seconds_after_the_tag", [0, 1])
@@ -278,31 +241,6 @@ def test_one_stale_look_is_not_taken_for_a_delete(world: World, monkeypatch: pyt
     monkeypatch.setattr(world.journal.inner, "describe", describe)
     world.succeed(event())
     assert world.journal.writes == ["tag eu-west-3", "replicate eu-west-3"]
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize(
-    ("operation", "call"),
-    [("Create", call) for call in ("describe", "tag", "replicate")]
-    + [("Delete", call) for call in ("describe", "remove", "untag")],
-)
-def test_a_crash_at_any_call_and_a_retry_end_the_same(world: World, operation: str, call: str, when: str) -> None:
-    request = event(operation, PhysicalResourceId=world.arn)
-    if operation == "Delete":
-        world.succeed(event())
-
-    def crash(made: str) -> None:
-        if made.startswith(call):
-            setattr(world.journal, when, lambda _: None)
-            raise Crash
-
-    setattr(world.journal, when, crash)
-    with pytest.raises(Crash):
-        world.serve(request)
-    world.succeed(request)
-    assert world.statuses() == ({"eu-west-3": "InSync"} if operation == "Create" else {})
-    assert world.tags() == ({"eu-west-3": "created by Replication"} if operation == "Create" else {})
-    assert world.exists("eu-west-3") == (operation == "Create")
 
 
 def test_a_key_change_is_made_in_place_where_aws_allows_it(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import replace
 
@@ -96,3 +97,58 @@ def test_a_value_that_somebody_else_wrote_is_nobodys_to_touch(value: str) -> Non
 
 def test_tags_that_are_not_ours_are_passed_over() -> None:
     assert claims({"team": "payments", "aws:cloudformation:stack-name": "app"}, PRIMARY) == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "owner"),
+    [
+        ("", Owner("", "")),
+        ("mine", Owner("mine", "")),
+        ("created us-west-2 stack", Owner("created us-west-2 stack", "")),
+        ("created us-west-2  Replication", Owner("created us-west-2  Replication", "")),
+        ("kept us-west-2 stack Replication", Owner("kept us-west-2 stack Replication", "")),
+    ],
+)
+def test_what_cannot_be_read_is_shown_as_it_is(value: str, owner: Owner) -> None:
+    assert read(value) == Claim(Origin.ADOPTED, "", owner)
+
+
+def test_a_value_may_end_early_or_have_more_words_in_the_stacks_name() -> None:
+    assert read("created us-west-2 stack Replication") == Claim(Origin.CREATED, PRIMARY, Owner("stack", "Replication"))
+    assert read("adopted us-west-2 stack R/Before - my app") == Claim(
+        Origin.ADOPTED, PRIMARY, Owner("stack", "R", "my app"), "Before"
+    )
+    assert read("created us-west-2 stack R old/new/reported/and app") == Claim(
+        Origin.CREATED, PRIMARY, Owner("stack", "R", "app"), "", "old", "new", "reported/and"
+    )
+
+
+@pytest.mark.parametrize(
+    ("stack_id", "stack", "name"),
+    [
+        (STACK, "1b2f6d3a-0c4e-4d6b-9a57-2f8e4c1d7a90", "app"),
+        ("arn:aws:cloudformation:us-west-2:000000000000:stack/app/uuid/more", "uuid/more", "app"),
+        ("arn:aws:cloudformation:us-west-2:000000000000:stack/app", "app", "app"),
+        ("stack", "stack", ""),
+    ],
+)
+def test_an_owner_is_told_by_the_stacks_uuid_or_what_there_is(stack_id: str, stack: str, name: str) -> None:
+    assert Owner.of(stack_id, "Replication") == Owner(stack, "Replication", name)
+
+
+def test_a_logical_id_that_could_not_stand_in_a_tag_keeps_its_head_and_gets_a_digest() -> None:
+    digest = hashlib.sha256(b"My id 9").hexdigest()[:16]
+    assert Owner.of(STACK, "My id 9").logical_id == f"My-id-9-{digest}"
+    assert Owner.of(STACK, "x" * 81).logical_id.startswith("x" * 63 + "-")
+    assert Owner.of(STACK, "x" * 80).logical_id == "x" * 80
+
+
+def test_a_key_that_was_given_ends_the_change_to_another() -> None:
+    assert CREATED.being_given("alias/new", "key-1").given("key-2") == CREATED.given("key-2")
+
+
+def test_a_key_that_is_being_given_already_is_not_noted_again() -> None:
+    changing = CREATED.given("alias/old").being_given("alias/new", "key-1")
+    assert changing.being_given("alias/new", "key-1") == changing
+    assert changing.being_given("alias/new", "key-2") == changing
+    assert changing.being_given("alias/old", "key-1") == changing

@@ -14,7 +14,7 @@ import pytest
 
 from secret_replication.keys import SameKey, same_key
 from secret_replication.ownership import Claim, Origin, Owner
-from secret_replication.plan import Step, plan
+from secret_replication.plan import Plan, Step, plan
 from secret_replication.ports import ReplicaStatus
 from secret_replication.properties import RemovalPolicy
 from secret_replication.regions import SecretArn
@@ -25,6 +25,7 @@ ARN = SecretArn("aws", PRIMARY, "000000000000", "app-abcdef")
 US = Owner.of(STACK, "Replication")
 PAGE = Path(__file__).parent.parent / "docs" / "lifecycle.md"
 KEY = "alias/aws/secretsmanager"
+ASKED = [None, *Elsewhere]
 ADOPTED = Claim(Origin.ADOPTED, PRIMARY, US)
 CREATED = Claim(Origin.CREATED, PRIMARY, US).given(None)
 BY_ALIAS = CREATED.given("alias/app")
@@ -46,13 +47,13 @@ EARLIER = replica(
 
 
 def observed(
-    claim: Claim | None = None, found: ReplicaStatus | None = None, elsewhere: Elsewhere = Elsewhere.NOT_ASKED
+    claim: Claim | None = None, found: ReplicaStatus | None = None, elsewhere: Elsewhere | None = None
 ) -> Observed:
     return Observed(
         ARN,
         {"eu-west-3": found} if found else {},
         {"eu-west-3": claim} if claim else {},
-        {"eu-west-3": elsewhere},
+        {"eu-west-3": elsewhere} if elsewhere else {},
     )
 
 
@@ -78,7 +79,7 @@ class Case:
 
     claim: Claim | None
     found: ReplicaStatus | None
-    elsewhere: Elsewhere = Elsewhere.NOT_ASKED
+    elsewhere: Elsewhere | None = None
     key: str | None = None
     force: bool = False
     tried: Tried = field(default_factory=Tried)
@@ -167,9 +168,9 @@ def declared() -> Iterator[Case]:
     listed = [None, IN_SYNC, replica(key="key-2"), PENDING, STRANGE, TAKEN, HEALS, EARLIER]
     claims = [None, FOREIGN, SIBLING, CREATED, BY_ALIAS, CHANGING, ADOPTED]
     keys = [None, "alias/app", "key-2"]
-    for case in itertools.starmap(Case, itertools.product(claims, listed, Elsewhere, keys, (False, True), tried)):
+    for case in itertools.starmap(Case, itertools.product(claims, listed, ASKED, keys, (False, True), tried)):
         # What the Region says matters only where the list says nothing.
-        if case.found is None or case.elsewhere is Elsewhere.NOT_ASKED:
+        if case.found is None or case.elsewhere is None:
             yield case
 
 
@@ -178,7 +179,7 @@ def undeclared() -> Iterator[Case]:
     theirs = [FOREIGN, SIBLING, replace(SIBLING, taken_from=US.logical_id), replace(SIBLING, taken_from="Third")]
     tried = [Tried(promoted=promoted, refused=refused) for promoted in (False, True) for refused in (False, True)]
     for claim, found, elsewhere, policy, known in itertools.product(
-        [None, CREATED, ADOPTED, *taken, *theirs], [None, IN_SYNC, PENDING, TAKEN], Elsewhere, RemovalPolicy, tried
+        [None, CREATED, ADOPTED, *taken, *theirs], [None, IN_SYNC, PENDING, TAKEN], ASKED, RemovalPolicy, tried
     ):
         yield Case(claim, found, elsewhere, policy=policy, tried=known)
 
@@ -263,3 +264,56 @@ def test_an_adopted_replica_is_never_re_keyed(status: ReplicaStatus) -> None:
 )
 def test_when_two_names_are_one_key(declared: str | None, actual: str | None, same: SameKey) -> None:
     assert same_key(declared, actual) is same
+
+
+def test_the_regions_of_a_step_are_sorted() -> None:
+    made = Plan({"us-east-1": Step.ADD, "sa-east-1": Step.WAIT, "eu-west-3": Step.ADD})
+    assert made.regions(Step.ADD) == ["eu-west-3", "us-east-1"]
+
+
+def test_what_is_dropped_is_found_behind_what_is_declared() -> None:
+    seen = Observed(
+        ARN,
+        {"eu-west-3": IN_SYNC, "us-east-1": IN_SYNC},
+        {"eu-west-3": CREATED, "us-east-1": CREATED},
+        {"us-east-1": Elsewhere.REPLICA},
+    )
+    made = plan(Desired(US, {"eu-west-3": None}, policy=RemovalPolicy.PROMOTE), seen)
+    assert made.steps == {"eu-west-3": Step.NOTHING, "us-east-1": Step.PROMOTE}
+
+
+@pytest.mark.parametrize(
+    ("owner", "who"),
+    [
+        (Owner.of(OTHER_STACK, "Replication"), "Replication of stack other"),
+        (Owner("7c9e6679", "Replication"), "Replication of stack 7c9e6679"),
+        (Owner("somebody wrote this", ""), "somebody wrote this"),
+    ],
+)
+def test_another_stacks_replica_names_the_stack_and_the_command_that_releases_it(owner: Owner, who: str) -> None:
+    made = plan(Desired(US, {"eu-west-3": None}), observed(Claim(Origin.CREATED, PRIMARY, owner)))
+    assert made.reasons["eu-west-3"] == (
+        f"belongs to {who}. Remove it there first; if that stack is gone, release it with: "
+        "aws secretsmanager untag-resource --region us-west-2 "
+        "--secret-id arn:aws:secretsmanager:us-west-2:000000000000:secret:app-abcdef "
+        "--tag-keys cdk-replicated-secret:eu-west-3"
+    )
+
+
+@pytest.mark.parametrize(("force", "advice"), [(False, "or set ForceOverwrite"), (True, "it could not be overwritten")])
+def test_what_to_do_about_a_name_that_is_taken_depends_on_force(force: bool, advice: str) -> None:
+    made = plan(Desired(US, {"eu-west-3": None}, force), observed(CREATED, TAKEN), {"eu-west-3": Tried(retries=9)})
+    assert advice in made.reasons["eu-west-3"]
+
+
+def test_a_key_that_did_not_come_is_named() -> None:
+    made = plan(Desired(US, {"eu-west-3": "key-1"}), observed(CREATED, IN_SYNC), {"eu-west-3": Tried(made=True)})
+    assert made.reasons["eu-west-3"] == f"has the key {KEY} although key-1 was asked for."
+
+
+def test_an_adopted_replica_with_another_key_says_what_to_declare() -> None:
+    made = plan(Desired(US, {"eu-west-3": "key-1"}), observed(ADOPTED, IN_SYNC))
+    assert made.reasons["eu-west-3"] == (
+        f"was there before this resource, with the key {KEY}, and is not re-keyed. "
+        "Declare that KmsKeyId, or remove the replica so that this resource makes its own."
+    )

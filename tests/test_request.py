@@ -8,9 +8,10 @@ import boto3
 import pytest
 
 from secret_replication.errors import InvalidPropertyError, MalformedEventError, UnknownPropertyError
-from secret_replication.properties import Declaration, RemovalPolicy
-from secret_replication.request import Operation, check_event, fallback_physical_id, parse
-from tests.support import PRIMARY, event
+from secret_replication.ownership import Owner
+from secret_replication.properties import PROPERTIES, Declaration, RemovalPolicy
+from secret_replication.request import Operation, Request, check_event, fallback_physical_id, parse
+from tests.support import PRIMARY, STACK, event
 
 
 def declaration(**properties: Any) -> Declaration:
@@ -51,42 +52,109 @@ def test_booleans_arrive_as_strings(text: object, value: bool) -> None:
     assert declaration(ForceOverwriteReplicaSecret=text).force is value
 
 
+SECRET = "give the ARN or the name of the primary secret"
+LIST = 'give a list like ["eu-west-3"] or [{"Region": "eu-west-3"}]'
+NAME = "this is not a Region name; write one like eu-west-3"
+OWN = "this is the primary's own Region; list only other Regions"
+
+
 @pytest.mark.parametrize(
     ("properties", "message"),
     [
-        ({"SecretId": None}, "SecretId is None: give the ARN or the name of the primary secret"),
-        ({"SecretId": ""}, "SecretId is '': give"),
-        ({"SecretId": "x" * 2049}, "1 to 2048 characters"),
-        ({"SecretId": "arn:aws:s3:::bucket"}, "SecretId is 'arn:aws:s3:::bucket': this is not the ARN of a secret"),
-        ({"regions": None}, "ReplicaRegions is None: give a list"),
-        ({"regions": "eu-west-3"}, "ReplicaRegions is 'eu-west-3': give a list"),
-        ({"regions": ["Europe"]}, "ReplicaRegions[0].Region is 'Europe': this is not a Region name"),
-        ({"regions": [7]}, "ReplicaRegions[0] is 7: give a Region"),
-        ({"regions": [{}]}, "ReplicaRegions[0].Region is None"),
-        ({"regions": ["eu-west-3\n"]}, "this is not a Region name"),
+        ({"SecretId": None}, f"SecretId is None: {SECRET}, 1 to 2048 characters"),
+        ({"SecretId": ""}, f"SecretId is '': {SECRET}, 1 to 2048 characters"),
+        ({"SecretId": "x" * 2049}, f"SecretId is {'x' * 2049!r}: {SECRET}, 1 to 2048 characters"),
+        ({"SecretId": "arn:s3"}, f"SecretId is 'arn:s3': this is not the ARN of a secret; {SECRET}"),
+        ({"regions": None}, f"ReplicaRegions is None: {LIST}"),
+        ({"regions": "eu-west-3"}, f"ReplicaRegions is 'eu-west-3': {LIST}"),
+        ({"regions": ["Europe"]}, f"ReplicaRegions[0].Region is 'Europe': {NAME}"),
+        ({"regions": [{}]}, f"ReplicaRegions[0].Region is None: {NAME}"),
+        ({"regions": ["eu-west-3\n"]}, f"ReplicaRegions[0].Region is 'eu-west-3\\n': {NAME}"),
+        ({"regions": [7]}, 'ReplicaRegions[0] is 7: give a Region, or {"Region": ..., "KmsKeyId": ...}'),
         (
             {"regions": ["eu-west-3", {"Region": "eu-west-3"}]},
-            "ReplicaRegions[1].Region is 'eu-west-3': this Region is listed",
+            "ReplicaRegions[1].Region is 'eu-west-3': this Region is listed twice; list it once",
         ),
-        ({"regions": ["us-west-2"]}, "ReplicaRegions[0].Region is 'us-west-2': this is the primary's own Region"),
+        ({"regions": ["us-west-2"]}, f"ReplicaRegions[0].Region is 'us-west-2': {OWN}"),
         (
             {"regions": ["eu-west-3"], "SecretId": "arn:aws:secretsmanager:eu-west-3:000000000000:secret:a-abcdef"},
-            "this is the primary's own Region",
+            f"ReplicaRegions[0].Region is 'eu-west-3': {OWN}",
         ),
-        ({"regions": [{"Region": "eu-west-3", "Kms": "x"}]}, "ReplicaRegions[0].Kms: there is no such property"),
-        ({"regions": [{"Region": "eu-west-3", "KmsKeyId": ["x"]}]}, "ReplicaRegions[0].KmsKeyId is ['x']: give"),
+        (
+            {"regions": [{"Region": "eu-west-3", "Kms": "x"}]},
+            "ReplicaRegions[0].Kms: there is no such property; use Region, KmsKeyId",
+        ),
+        (
+            {"regions": [{"Region": "eu-west-3", "KmsKeyId": ["x"]}]},
+            "ReplicaRegions[0].KmsKeyId is ['x']: give the ARN, ID or alias of a key in that Region",
+        ),
+        (
+            {"regions": [{"Region": "eu-west-3", "KmsKeyId": "x" * 2049}]},
+            f"ReplicaRegions[0].KmsKeyId is {'x' * 2049!r}: give the ARN, ID or alias of a key in that Region",
+        ),
         ({"ForceOverwriteReplicaSecret": "yes"}, "ForceOverwriteReplicaSecret is 'yes': use true or false"),
         (
             {"ReplicaRemovalPolicy": "Snapshot"},
             "ReplicaRemovalPolicy is 'Snapshot': use one of Delete, Retain, Promote",
         ),
-        ({"ReplicaRegion": "eu-west-3"}, "ReplicaRegion: there is no such property; use SecretId,"),
+        (
+            {"ReplicaRegion": "eu-west-3"},
+            f"ReplicaRegion: there is no such property; use {', '.join(PROPERTIES)}",
+        ),
     ],
 )
 def test_a_wrong_property_is_named_with_its_value_and_the_fix(properties: dict[str, Any], message: str) -> None:
     with pytest.raises((InvalidPropertyError, UnknownPropertyError)) as error:
         parse(event(**properties), region=PRIMARY)
-    assert message in str(error.value)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize("secret_id", ["x", "x" * 2048])
+def test_the_longest_and_the_shortest_are_taken(secret_id: str) -> None:
+    key = "x" * 2048
+    read = declaration(SecretId=secret_id, regions=[{"Region": "eu-west-3", "KmsKeyId": key}])
+    assert (read.secret_id, read.replicas) == (secret_id, {"eu-west-3": key})
+
+
+def test_properties_that_are_no_object_are_refused_with_what_to_give() -> None:
+    with pytest.raises(InvalidPropertyError) as error:
+        parse(event() | {"ResourceProperties": "text"}, region=PRIMARY)
+    assert str(error.value) == "ResourceProperties is 'text': give SecretId and ReplicaRegions"
+
+
+def test_an_unknown_request_type_is_refused_with_those_there_are() -> None:
+    with pytest.raises(InvalidPropertyError) as error:
+        parse(event("Frobnicate"), region=PRIMARY)
+    assert str(error.value) == "RequestType is 'Frobnicate': use Create, Update or Delete"
+
+
+def test_each_operation_is_read_in_full() -> None:
+    owner = Owner.of(STACK, "Replication")
+    more = {"ServiceTimeout": "60", "ReplicaRemovalPolicy": "Promote", "PhysicalResourceId": "id"}
+    old = {"SecretId": "app/old", "ReplicaRemovalPolicy": "Retain"}
+    given = Declaration("app/database", {"eu-west-3": None}, policy=RemovalPolicy.PROMOTE)
+    before = Declaration("app/old", policy=RemovalPolicy.RETAIN)
+    assert parse(event("Create", OldResourceProperties=old, **more), region=PRIMARY) == Request(
+        Operation.CREATE, owner, given, "id", 60
+    )
+    assert parse(event("Update", OldResourceProperties=old, **more), region=PRIMARY) == Request(
+        Operation.UPDATE, owner, given, "id", 60, before
+    )
+    assert parse(event("Delete", OldResourceProperties=old, **more), region=PRIMARY) == Request(
+        Operation.DELETE, owner, Declaration("app/database", policy=RemovalPolicy.PROMOTE), "id", 60
+    )
+
+
+@pytest.mark.parametrize("old", [None, {}, "text", {"SecretId": 7}, {"SecretId": "app/database"}])
+def test_an_update_of_the_same_secret_leaves_none_behind(old: object) -> None:
+    assert parse(event("Update", OldResourceProperties=old), region=PRIMARY).previous is None
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"), [("60", 60), (60, 60), ("1.5", None), (1.5, None), ("²", None), ("", None), (None, None)]
+)
+def test_a_service_timeout_that_cannot_be_read_is_none(given: object, seconds: int | None) -> None:
+    assert parse(event(ServiceTimeout=given), region=PRIMARY).service_timeout == seconds
 
 
 @pytest.mark.parametrize(
@@ -100,16 +168,45 @@ def test_a_delete_is_never_refused_for_its_properties(properties: object) -> Non
 
 def test_a_delete_whose_policy_cannot_be_read_leaves_the_replicas_alone() -> None:
     request = event("Delete", ReplicaRemovalPolicy="Snapshot")
-    assert parse(request, region=PRIMARY).declaration.policy is RemovalPolicy.RETAIN
+    assert parse(request, region=PRIMARY).declaration == Declaration("app/database", policy=RemovalPolicy.RETAIN)
+
+
+def test_a_delete_without_a_policy_deletes() -> None:
+    assert parse(event("Delete"), region=PRIMARY).declaration == Declaration("app/database")
+    assert parse(event("Delete", SecretId=7), region=PRIMARY).declaration == Declaration("")
+
+
+def test_a_delete_addresses_the_arn_that_it_once_answered_and_otherwise_the_name() -> None:
+    arn = "arn:aws:secretsmanager:us-west-2:000000000000:secret:app/database-abcdef"
+    for operation, physical_id, secret_id in (
+        ("Delete", arn, arn), ("Delete", "app-Replication-1X2Y3Z", "app/database"), ("Update", arn, "app/database"),
+    ):  # fmt: skip
+        assert parse(event(operation, PhysicalResourceId=physical_id), region=PRIMARY).secret_id == secret_id
 
 
 @pytest.mark.parametrize("broken", [None, [], "text", 7])
 def test_what_is_no_object_is_refused(broken: object) -> None:
-    with pytest.raises(MalformedEventError, match="not a CloudFormation request"):
+    with pytest.raises(MalformedEventError) as error:
         check_event(broken)
+    assert str(error.value) == f"the event is a {type(broken).__name__}, not a CloudFormation request"
 
 
-def test_the_id_before_the_arn_is_known_is_the_same_each_time_and_short_enough() -> None:
-    long = event(LogicalResourceId="L" * 255)
-    assert fallback_physical_id(long) == fallback_physical_id(long)
-    assert len(fallback_physical_id(long)) <= 1024
+@pytest.mark.parametrize("key", ["ResponseURL", "StackId", "RequestId", "LogicalResourceId"])
+@pytest.mark.parametrize("broken", [None, "", 7, ["x"]])
+def test_without_what_an_answer_needs_nobody_can_be_answered(key: str, broken: object) -> None:
+    with pytest.raises(MalformedEventError) as error:
+        check_event(event() | {key: broken})
+    only = "this function answers CloudFormation custom resource requests only"
+    assert str(error.value) == f"the event lacks {key}: {only}"
+    with pytest.raises(MalformedEventError, match=f"lacks {key if key == 'ResponseURL' else 'ResponseURL, ' + key}:"):
+        check_event({name: value for name, value in event().items() if name not in ("ResponseURL", key)})
+
+
+def test_an_event_that_can_be_answered_is_taken_as_it_is() -> None:
+    assert check_event(event()) == event()
+
+
+def test_the_id_before_the_arn_is_known_is_the_one_given_or_the_same_each_time() -> None:
+    assert fallback_physical_id(event(PhysicalResourceId="id")) == "id"
+    assert fallback_physical_id(event()) == "Replication-1b2f6d3a-0c4e-4d6b-9a57-2f8e4c1d7a90"
+    assert len(fallback_physical_id(event(LogicalResourceId="L" * 255))) <= 1024

@@ -26,6 +26,10 @@ _LOGICAL_ID = re.compile(r"[A-Za-z0-9-]{1,80}")
 _HEAD_LENGTH = 63
 _DIGEST_LENGTH = 16
 _NONE = "-"
+_VALUE = re.compile(
+    r"(?P<origin>created|adopted) (?P<region>\S+) (?P<stack>\S+) (?P<logical_id>[^ /]+)(/(?P<taken_from>\S+))?"
+    r"( (?P<key>[^ /]+)(/(?P<new_key>[^ /]+)/(?P<reported>\S+))?( (?P<stack_name>.+))?)?"
+)
 
 
 class Origin(Enum):
@@ -120,10 +124,12 @@ def claims(tags: Mapping[str, str], primary_region: str) -> dict[str, Claim]:
 
 def _parse(value: str) -> Claim:
     """A value that somebody else wrote is a claim of an unknown owner: never ours, never to be overwritten."""
-    origin, primary_region, stack, resource, keys, name = (*value.split(" ", 5), "", "", "", "", "", "")[:6]
-    logical_id, _, taken_from = resource.partition("/")
-    key, new_key, reported = (*keys.split("/", 2), "", "")[:3]
-    if origin not in {member.value for member in Origin} or not stack or not logical_id:
-        return Claim(Origin.ADOPTED, "", Owner(value, "", ""))
-    owner = Owner(stack, logical_id, name)
-    return Claim(Origin(origin), primary_region, owner, taken_from, key.removeprefix(_NONE), new_key, reported)
+    found = _VALUE.fullmatch(value)
+    if found is None:
+        return Claim(Origin.ADOPTED, "", Owner(value, ""))
+    part = found.groupdict("")
+    owner = Owner(part["stack"], part["logical_id"], part["stack_name"])
+    key = "" if part["key"] == _NONE else part["key"]
+    return Claim(
+        Origin(part["origin"]), part["region"], owner, part["taken_from"], key, part["new_key"], part["reported"]
+    )

@@ -136,7 +136,7 @@ def _dropped(region: str, claim: Claim, policy: RemovalPolicy, observed: Observe
         return Step.HAND_BACK
     if claim.origin is Origin.ADOPTED or policy is RemovalPolicy.RETAIN:
         return Step.UNTAG
-    there = observed.elsewhere.get(region, Elsewhere.NOT_ASKED)
+    there = observed.elsewhere.get(region)
     if region not in observed.replicas:
         return Step.WAIT if there is Elsewhere.REPLICA else Step.UNTAG
     if policy is RemovalPolicy.PROMOTE and there is Elsewhere.REPLICA:

@@ -13,9 +13,8 @@ from .regions import SecretArn
 
 
 class Elsewhere(Enum):
-    """What the replica's own Region says about the replica's ARN."""
+    """What the replica's own Region says about the replica's ARN, where it was asked."""
 
-    NOT_ASKED = "not asked"
     GONE = "gone"
     REPLICA = "a replica"
     STANDALONE = "a standalone secret"
