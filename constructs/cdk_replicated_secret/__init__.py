@@ -1,7 +1,14 @@
 """Replicate any AWS Secrets Manager secret from CDK, and know that it is InSync."""
 
+from .deployed_provider import IReplicationProvider
 from .provider import ReplicationProvider
 from .regions import ReplicaRegion, ReplicaRemovalPolicy
 from .replicated_secret import ReplicatedSecret
 
-__all__ = ["ReplicaRegion", "ReplicaRemovalPolicy", "ReplicatedSecret", "ReplicationProvider"]
+__all__ = [
+    "IReplicationProvider",
+    "ReplicaRegion",
+    "ReplicaRemovalPolicy",
+    "ReplicatedSecret",
+    "ReplicationProvider",
+]

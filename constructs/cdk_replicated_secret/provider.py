@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, TypedDict, Unpack
 
 from aws_cdk import Duration, Stack
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
+
+from .deployed_provider import DeployedProvider, IReplicationProvider
 
 _HANDLER = "secret_replication.main.handler"
 # Lambda's longest: a replica can take minutes, and waiting costs next to nothing.
@@ -17,42 +24,134 @@ _TIMEOUT = Duration.minutes(15)
 _EVENT_AGE = Duration.hours(1)
 # The newest runtime that the handler's tests have run under.
 _RUNTIME = lambda_.Runtime.PYTHON_3_13
+# MiB.
+_MEMORY = 256
+_LOG_RETENTION = logs.RetentionDays.THREE_MONTHS
 _ID = "ReplicatedSecretProvider"
+
+
+class ReplicationProviderProps(TypedDict, total=False):
+    """How the function runs. What is left out, or None, has its default.
+
+    ``memory_size``: MiB; 256.
+    ``vpc``, ``vpc_subnets``, ``security_groups``: where it runs; in no VPC. From there it must reach CloudFormation's
+    S3 URLs and Secrets Manager in every Region that it replicates to.
+    ``log_group``: where it logs; a group of its own. ``log_retention``: of its own group; three months.
+    ``runtime``: a Python; 3.13.
+    ``role``: a role that may write logs; a role of its own. It is given the rights to replicate.
+    ``on_failure``, ``dead_letter_queue``: where events go that it crashed on; nowhere. A replication that fails is no
+    crash: CloudFormation is told.
+    ``reserved_concurrent_executions``: the most at a time; the account's.
+    ``environment_encryption``: the key of its environment; Lambda's.
+    """
+
+    memory_size: int | None
+    vpc: ec2.IVpc | None
+    vpc_subnets: ec2.SubnetSelection | None
+    security_groups: Sequence[ec2.ISecurityGroup] | None
+    log_group: logs.ILogGroup | None
+    log_retention: logs.RetentionDays | None
+    runtime: lambda_.Runtime | None
+    role: iam.IRole | iam.Role | None
+    on_failure: lambda_.IDestination | None
+    dead_letter_queue: sqs.IQueue | None
+    reserved_concurrent_executions: int | None
+    environment_encryption: kms.IKey | kms.Key | None
 
 
 class ReplicationProvider(Construct):
     """The Lambda function that replicates for the ``ReplicatedSecret`` constructs of a stack.
 
-    ``ReplicatedSecret`` finds or makes it; make one yourself only to pass it to several.
+    ``ReplicatedSecret`` finds or makes it. Make it yourself, before the first of them, to choose how it runs.
+
+    Args:
+        scope: the parent.
+        id: the construct's id.
+        **props: see ``ReplicationProviderProps``.
+
+    Raises:
+        ValueError: both ``log_group`` and ``log_retention`` are given.
 
     Example::
 
-        provider = ReplicationProvider.get_or_create(stack)
+        ReplicationProvider.get_or_create(stack, memory_size=512, vpc=vpc)
+        ReplicatedSecret(stack, "Database", regions=["eu-west-3"])
     """
 
-    def __init__(self, scope: Construct, id: str) -> None:  # noqa: A002 - CDK's name
+    def __init__(self, scope: Construct, id: str, **props: Unpack[ReplicationProviderProps]) -> None:  # noqa: A002 - CDK's name
         super().__init__(scope, id)
-        log_group = logs.LogGroup(self, "Logs", retention=logs.RetentionDays.THREE_MONTHS)
+        given: dict[str, Any] = {name: value for name, value in props.items() if value is not None}
+        if {"log_group", "log_retention"} <= set(given):
+            raise ValueError(
+                f"{self.node.path}: log_group and log_retention are given: "
+                "leave one of the two out (a log group has a retention of its own)"
+            )
+        retention: dict[str, Any] = {} if "log_group" in given else {"log_retention": _LOG_RETENTION}
+        self._props: dict[str, Any] = {"memory_size": _MEMORY, "runtime": _RUNTIME} | retention | given
+        options: dict[str, Any] = dict(self._props)
+        if "log_retention" in options:
+            options["log_group"] = logs.LogGroup(self, "Logs", retention=options.pop("log_retention"))
         self.function = lambda_.Function(
             self,
             "Handler",
             description="Replicates Secrets Manager secrets for Custom::ReplicatedSecret",
             code=lambda_.Code.from_asset(str(_bundle()), exclude=["**/__pycache__", "**/*.pyc"]),
             handler=_HANDLER,
-            runtime=_RUNTIME,
             architecture=lambda_.Architecture.ARM_64,
-            memory_size=256,
             timeout=_TIMEOUT,
             max_event_age=_EVENT_AGE,
-            log_group=log_group,
+            **options,
         )
 
     @classmethod
-    def get_or_create(cls, scope: Construct) -> ReplicationProvider:
-        """The provider of the stack that ``scope`` is in. Its logical id never changes: a ServiceToken may not."""
+    def get_or_create(cls, scope: Construct, **props: Unpack[ReplicationProviderProps]) -> ReplicationProvider:
+        """The provider of the stack that ``scope`` is in. Its logical id never changes: a ServiceToken may not.
+
+        Args:
+            scope: any construct of the stack.
+            **props: as for ``ReplicationProvider``; none, to take it as it is.
+
+        Raises:
+            ValueError: there is one already, with other props.
+
+        Example::
+
+            alarm = ReplicationProvider.get_or_create(stack).function.metric_errors().create_alarm(...)
+        """
         stack = Stack.of(scope)
         found = stack.node.try_find_child(_ID)
-        return found if isinstance(found, ReplicationProvider) else cls(stack, _ID)
+        if not isinstance(found, ReplicationProvider):
+            return cls(stack, _ID, **props)
+        for name, value in props.items():
+            there = found._props.get(name)  # noqa: SLF001 - its own class
+            if value is not None and value != there:
+                raise ValueError(
+                    f"{scope.node.path}: {name} is {value!r}, and {found.node.path} was made with {there!r}: "
+                    "a stack has one provider, so give all its props where it is first made, "
+                    "before the first ReplicatedSecret"
+                )
+        return found
+
+    @staticmethod
+    def from_service_token(scope: Construct, id: str, service_token: str) -> IReplicationProvider:  # noqa: A002 - CDK's name
+        """A provider that is deployed elsewhere: by plain CloudFormation, or in another stack.
+
+        What it may do is for its owner to say: ``grant`` does nothing.
+
+        Args:
+            scope: the parent.
+            id: the construct's id.
+            service_token: the ARN of the function, or of an SNS topic in front of it, in the stack's Region.
+
+        Raises:
+            ValueError: it is no such ARN, or one of another Region.
+
+        Example::
+
+            token = Fn.import_value("ReplicatedSecretProviderArn")
+            provider = ReplicationProvider.from_service_token(self, "Provider", token)
+        """
+        return DeployedProvider(scope, id, service_token)
 
     @property
     def service_token(self) -> str:
