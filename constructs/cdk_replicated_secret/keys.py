@@ -1,0 +1,58 @@
+"""KMS keys as Secrets Manager takes them, by construct, ARN, ID or alias, and as IAM does, by ARN only."""
+
+from __future__ import annotations
+
+from aws_cdk import Stack, Token
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+# The key of a replica that is given none: whoever may read the secret may use it.
+_DEFAULT_KEY = "alias/aws/secretsmanager"
+
+
+def key_arn(stack: Stack, region: str, key: kms.IKey | str | None) -> str | None:
+    """The ARN of a key, or of its alias; None: it is the default key.
+
+    Args:
+        stack: whose account and partition complete an ID or an alias.
+        region: the key's Region.
+        key: a key construct, or its ARN, ID or alias; a token counts as an ARN.
+    """
+    text = key if key is None or isinstance(key, str) else key.key_arn
+    if not text or text.endswith(_DEFAULT_KEY):
+        return None
+    if text.startswith("arn:") or (Token.is_unresolved(text) and not text.startswith("alias/")):
+        return text
+    name = text if text.startswith(("alias/", "key/")) else f"key/{text}"
+    return stack.format_arn(service="kms", region=region, resource=name)
+
+
+def as_key(scope: Construct, region: str, key: kms.IKey | str | None) -> kms.IKey | None:
+    """The key as a construct; None: it is the default key. Of an alias it has the ARN, and can grant nothing."""
+    if key is None or not isinstance(key, str):
+        return key
+    arn = key_arn(Stack.of(scope), region, key)
+    return kms.Key.from_key_arn(scope, "Key", arn) if arn else None
+
+
+def grant_decrypt(stack: Stack, grantee: iam.IGrantable, region: str, key: kms.IKey | str | None) -> iam.Grant | None:
+    """Let a grantee decrypt with a key, through Secrets Manager in the key's Region only.
+
+    CDK's own ``ISecret.grant_read`` leaves this out for an imported key. The arguments are those of ``key_arn``.
+
+    Returns:
+        The grant; None where none is needed.
+    """
+    arn = key_arn(stack, region, key)
+    if arn is None:
+        return None
+    conditions = {"StringEquals": {"kms:ViaService": f"secretsmanager.{region}.{stack.url_suffix}"}}
+    place, alias, name = arn.partition(":alias/")
+    if alias:
+        # IAM cannot name a key by its alias: any key of that place which has the alias.
+        arn = f"{place}:key/*"
+        conditions["ForAnyValue:StringEquals"] = {"kms:ResourceAliases": f"alias/{name}"}
+    return iam.Grant.add_to_principal(
+        grantee=grantee, actions=["kms:Decrypt"], resource_arns=[arn], conditions=conditions
+    )

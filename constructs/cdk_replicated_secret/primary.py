@@ -1,0 +1,90 @@
+"""What is known of the primary at synth: a token hides the rest until the deployment."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from aws_cdk import ArnFormat, Reference, Stack, Token, Tokenization
+from aws_cdk import aws_secretsmanager as sm
+from constructs import IConstruct
+
+# What Secrets Manager adds to the name in an ARN.
+_SUFFIX = re.compile(r"-[A-Za-z0-9]{6}$")
+
+
+def cfn_secret(secret: sm.ISecret) -> sm.CfnSecret | None:
+    """The resource of the app that the secret is, also through an attachment or an import; None: there is none."""
+    resource = _target(secret.secret_arn)
+    if isinstance(resource, sm.CfnSecretTargetAttachment):
+        resource = _target(str(resource.secret_id))
+    return resource if isinstance(resource, sm.CfnSecret) else None
+
+
+def secret_id(stack: Stack, secret: sm.ISecret) -> str:
+    """What the function calls the primary by: its ARN, or its name where the suffix is not known.
+
+    A name that ends like a suffix, as ``my-secret`` does, makes Secrets Manager take a partial ARN for a complete one.
+    So that is used only for a primary elsewhere, which has to say its Region.
+    """
+    elsewhere = (secret.env.account, secret.env.region) != (stack.account, stack.region)
+    return secret.secret_arn if secret.secret_full_arn or elsewhere else _resource(secret)
+
+
+def identity(secret: sm.ISecret) -> tuple[str, ...]:
+    """The same for two constructs that are surely the same secret: by account, Region and name as far as they go."""
+    stack = Stack.of(secret)
+    place: tuple[str, ...] = (secret.env.account, secret.env.region)
+    if any(Token.is_unresolved(part) for part in place):
+        place = (*place, stack.node.path)
+    name = literal_name(secret)
+    if name:
+        return (*place, name)
+    owned = cfn_secret(secret)
+    return (owned.node.path,) if owned else (stack.node.path, json.dumps(stack.resolve(secret.secret_arn)))
+
+
+def literal_name(secret: sm.ISecret) -> str | None:
+    """The name, without a suffix; None: it is generated, or a token."""
+    owned = cfn_secret(secret)
+    name = owned.name if owned else _resource(secret)
+    if not name or Token.is_unresolved(name):
+        return None
+    return name if owned or not secret.secret_full_arn else _SUFFIX.sub("", name)
+
+
+def complete_replica_arn(secret: sm.ISecret, region: str) -> str | None:
+    """The replica's ARN, where that of the primary is complete and no token."""
+    arn = secret.secret_full_arn
+    if not arn or Token.is_unresolved(arn):
+        return None
+    parts = arn.split(":")
+    parts[3] = region
+    return ":".join(parts)
+
+
+def partial_replica_arn(secret: sm.ISecret, region: str) -> str | None:
+    """The replica's ARN without the suffix, where the primary's name is no token."""
+    name = literal_name(secret)
+    return name and Stack.of(secret).format_arn(
+        service="secretsmanager",
+        region=region,
+        account=secret.env.account,
+        resource="secret",
+        resource_name=name,
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
+
+
+def _resource(secret: sm.ISecret) -> str:
+    """The end of the ARN. The secret_name of an import by partial ARN lacks what only looks like a suffix."""
+    return secret.secret_arn.rpartition(":")[2]
+
+
+def _target(token: str) -> IConstruct | None:
+    """What a token refers to."""
+    if not Token.is_unresolved(token):
+        return None
+    fragments = Tokenization.reverse_string(token)
+    first = fragments.first_token
+    return first.target if fragments.length == 1 and isinstance(first, Reference) else None

@@ -1,0 +1,123 @@
+"""A replica as a secret of its own Region, for the stacks that read it there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import jsii
+from aws_cdk import Resource, SecretValue, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_secretsmanager as sm
+from constructs import Construct
+
+from .keys import as_key, grant_decrypt
+from .primary import complete_replica_arn, partial_replica_arn
+from .regions import ReplicaRegion
+
+
+@jsii.implements(sm.ISecret)
+class Replica(Resource):
+    """What the primary is in its Region: an ARN, a key, and who may read it. All else is the primary's.
+
+    An import of CDK's would do but for ``grant_read``: that takes the Region of kms:ViaService from the stack which the
+    import is in, and leaves imported keys out.
+
+    Args:
+        scope: the parent.
+        id: the construct's id.
+        primary: the secret that is replicated.
+        replica: where to, and with which key.
+        deployed_arn: the replica's complete ARN, as a token of the primary's stack.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002 - CDK's name
+        *,
+        primary: sm.ISecret,
+        replica: ReplicaRegion,
+        deployed_arn: str,
+    ) -> None:
+        super().__init__(scope, id, account=primary.env.account, region=replica.region)
+        complete = complete_replica_arn(primary, replica.region)
+        partial = None if complete else partial_replica_arn(primary, replica.region)
+        self._replica = replica
+        self._deployed_arn = complete or deployed_arn
+        self._import = sm.Secret.from_secret_attributes(
+            self,
+            "Import",
+            encryption_key=as_key(self, replica.region, replica.encryption_key),
+            secret_complete_arn=None if partial else self._deployed_arn,
+            secret_partial_arn=partial,
+        )
+
+    @property
+    def secret_arn(self) -> str:
+        return self._import.secret_arn
+
+    @property
+    def secret_full_arn(self) -> str | None:
+        return self._import.secret_full_arn
+
+    @property
+    def secret_name(self) -> str:
+        return self._import.secret_name
+
+    @property
+    def secret_ref(self) -> Any:
+        return self._import.secret_ref
+
+    @property
+    def secret_value(self) -> SecretValue:
+        return self._import.secret_value
+
+    @property
+    def encryption_key(self) -> kms.IKey | None:
+        return self._import.encryption_key
+
+    def secret_value_from_json(self, key: str) -> SecretValue:
+        return self._import.secret_value_from_json(key)
+
+    def cfn_dynamic_reference_key(self, **options: Any) -> str:
+        return self._import.cfn_dynamic_reference_key(**options)
+
+    def add_to_resource_policy(self, statement: iam.PolicyStatement) -> iam.AddToResourcePolicyResult:
+        return self._import.add_to_resource_policy(statement)
+
+    def grant_read(self, grantee: iam.IGrantable, version_stages: Sequence[str] | None = None) -> iam.Grant:
+        """Let a grantee read the replica and decrypt with its key."""
+        stages = {"ForAnyValue:StringEquals": {"secretsmanager:VersionStage": list(version_stages or [])}}
+        grant = iam.Grant.add_to_principal(
+            grantee=grantee,
+            actions=["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"],
+            resource_arns=[self._arn_for(grantee)],
+            conditions=stages if version_stages else None,
+        )
+        decrypt = grant_decrypt(self.stack, grantee, self._replica.region, self._replica.encryption_key)
+        return grant.combine(decrypt) if decrypt else grant
+
+    def _arn_for(self, grantee: iam.IGrantable) -> str:
+        """The primary's stack knows the suffix; to another, the token would be a reference to it."""
+        near = isinstance(grantee, Construct) and Stack.of(grantee).node.path == self.stack.node.path
+        if near or self.secret_full_arn:
+            return self._deployed_arn
+        return f"{self.secret_arn}-??????"
+
+    def grant_write(self, grantee: iam.IGrantable) -> iam.Grant:
+        return self._refuse()
+
+    def attach(self, target: sm.ISecretAttachmentTarget) -> sm.ISecret:
+        return self._refuse()
+
+    def add_rotation_schedule(self, id: str, **options: Any) -> sm.RotationSchedule:  # noqa: A002 - CDK's name
+        return self._refuse()
+
+    def deny_account_root_delete(self) -> None:
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        # F15, F20: the API answers "Operation not permitted on a replica secret".
+        raise ValueError(f"{self.node.path} is a replica, which can only be read: do this with the primary")
