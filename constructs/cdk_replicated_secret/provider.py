@@ -123,10 +123,10 @@ class ReplicationProvider(Construct):
         if not isinstance(found, ReplicationProvider):
             return cls(stack, _ID, **props)
         for name, value in props.items():
-            there = found._props.get(name)  # noqa: SLF001 - its own class
-            if value is not None and value != there:
+            asked, there = _readable(value), _readable(found._props.get(name))  # noqa: SLF001 - its own class
+            if value is not None and asked != there:
                 raise ValueError(
-                    f"{scope.node.path}: {name} is {value!r}, and {found.node.path} was made with {there!r}: "
+                    f"{scope.node.path}: {name} is {asked!r}, and {found.node.path} was made with {there!r}: "
                     "a stack has one provider, so give all its props where it is first made, "
                     "before the first ReplicatedSecret"
                 )
@@ -165,6 +165,15 @@ class ReplicationProvider(Construct):
         """
         role = self.function.role
         return iam.Policy(scope, "Rights", statements=statements, roles=[role] if role else [])
+
+
+def _readable(value: Any) -> Any:
+    """A prop to compare and to show: of one runtime there are unequal objects, and a construct's repr says nothing."""
+    if isinstance(value, list | tuple):
+        return [_readable(entry) for entry in value]
+    if isinstance(value, lambda_.Runtime):
+        return value.name
+    return value.node.path if hasattr(value, "node") else value
 
 
 def _bundle() -> Path:

@@ -152,9 +152,10 @@ class ReplicatedSecret(Construct):
     def replica(self, region: str) -> sm.ISecret:
         """The replica in a Region as a secret, for a stack in that Region; the same one each time.
 
-        Its ARN is a literal where the primary's is one, and lacks the suffix where only the name is. Else both stacks
-        need ``cross_region_references=True``. A literal makes no dependency between the stacks: say
-        ``consumer.add_dependency(primary_stack)`` where the two are deployed together.
+        Its ARN is a literal where the primary's is one, and lacks the suffix where only the name is. A literal makes no
+        dependency between the stacks: say ``consumer.add_dependency(primary_stack)`` where the two are deployed
+        together. Else, for a generated name, it is a reference across Regions: both stacks need an explicit Region and,
+        with an older CDK, ``cross_region_references=True``.
 
         Raises:
             ValueError: it is not replicated there.
