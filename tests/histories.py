@@ -300,6 +300,18 @@ class Histories(RuleBasedStateMachine):
             if stack.id.endswith(words[2]) and logical_id in ("", words[3].split("/")[0])
         }
 
+    def created(self, stack: Stack) -> set[tuple[str, str]]:
+        """What is tagged as made by a stack."""
+        return {place for place, origin in self.tagged(stack).items() if origin == "created"}
+
+    def listed(self) -> set[tuple[str, str]]:
+        """What the primaries list."""
+        return {
+            (region, self.arns[secret].replace(PRIMARY, region))
+            for secret in SECRETS
+            for region in self.entries(secret)
+        }
+
     def declared(self, name: str) -> list[Properties]:
         return [resource.properties for resource in self.stacks[name].resources.values()]
 
@@ -342,7 +354,7 @@ class Histories(RuleBasedStateMachine):
     def watched(self, name: str, template: Template, faults: list[Fault]) -> Iterator[None]:
         """A stack does something, while calls fail. Only its own may have changed, and nothing may be left behind."""
         stack, before = self.stacks[name], self.places()
-        asked = dict(stack.last)
+        asked, listed = dict(stack.last), self.listed() - self.created(stack)
         properties = [*template.values(), *self.declared(name)]
         counts = {(fault, when): 0 for fault in faults for when in ("before", "after")}
 
@@ -364,22 +376,23 @@ class Histories(RuleBasedStateMachine):
                 succeeded = stack.last[logical_id][1]["Status"] == "SUCCESS"
                 (self.good.add if succeeded else self.good.discard)((name, logical_id))
         self.nothing_else_has_changed(name, before, properties)
+        # An entry that was there already stays somebody else's, even when its replica comes only now.
+        adopted = {place for place, origin in self.tagged(stack).items() if origin == "adopted"}
+        self.makers |= dict.fromkeys(adopted & listed & self.makers.keys(), HAND)
         if not stack.is_stuck and not stack.forgotten:
             self.nothing_is_left_behind(name, properties)
 
     def nothing_else_has_changed(
         self, name: str, before: dict[tuple[str, str], Place], properties: list[Properties]
     ) -> None:
-        after, tagged = self.places(), self.tagged(self.stacks[name])
-        # An entry that was there already stays somebody else's, even when its replica comes only now.
-        self.makers |= {place: HAND for place in after.keys() - before.keys() if tagged.get(place) == "adopted"}
+        after = self.places()
         forcing = [p for p in properties if p["ForceOverwriteReplicaSecret"] == "true"]
         forced = {region for p in forcing for _, region in replicas(p)}
         for place, was in before.items():
             now = after.get(place)
             may_be_overwritten = was.primary_region is None and place[0] in forced
             if now != was and (may_be_overwritten or was.going):
-                self.makers[place] = HAND if tagged.get(place) == "adopted" else name
+                self.makers[place] = name
                 continue
             if self.makers[place] == name:
                 continue
@@ -389,7 +402,7 @@ class Histories(RuleBasedStateMachine):
         self.note(name)
 
     def nothing_is_left_behind(self, name: str, properties: list[Properties]) -> None:
-        tagged = self.tagged(self.stacks[name])
+        created = self.created(self.stacks[name])
         declared = {
             (region, self.arns[secret].replace(PRIMARY, region))
             for known in self.declared(name)
@@ -397,7 +410,7 @@ class Histories(RuleBasedStateMachine):
         }
         left = [
             place for place, maker in self.makers.items()
-            if maker == name and not (place in declared and tagged.get(place) == "created")
+            if maker == name and place not in declared & created
         ]  # fmt: skip
         may_leave = any(p["ReplicaRemovalPolicy"] != "Delete" for p in properties)
         assert not left or may_leave, f"left behind by {name}: {left}"

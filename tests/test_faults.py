@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Collection
+from typing import Any
 
 import pytest
 
 from local.secrets_manager import Dialect
-from local.secrets_manager.dialect import BadRegion, FailedAgain, OtherKey
+from local.secrets_manager.dialect import BadRegion, FailedAgain, OtherKey, RemoveAbsent
 from secret_replication.errors import (
     AccessDeniedError,
     RefusedError,
     ReplicationError,
     SecretDeletedError,
+    SecretNotFoundError,
     UnavailableError,
 )
-from tests.support import PRIMARY, World, event
+from secret_replication.ports import Description
+from secret_replication.regions import SecretArn
+from secret_replication.request import check_event
+from secret_replication.service import serve
+from tests.support import PRIMARY, Journal, World, event
+from tests.turns import Clock, Turns
 
 R = "eu-west-3"
 DENIED = AccessDeniedError("AccessDeniedException: not authorized")
@@ -66,6 +74,13 @@ def test_a_key_change_survives_any_call_failing_once(
     fail(world, call, error, 1)
     answer = world.succeed(event("Update", rekeyed("key-2"), PhysicalResourceId=world.arn))
     assert answer.data["KmsKeyId.eu-west-3"] == "key-2"
+
+
+def test_a_create_that_may_not_even_look_is_rolled_back_without_a_word(world: World) -> None:
+    fail(world, "describe", DENIED, 9999)
+    created = world.serve(event())
+    assert created.reason.startswith("AccessDenied")
+    world.succeed(event("Delete", PhysicalResourceId=created.physical_id))
 
 
 def test_a_right_that_is_missing_is_named_after_a_minute(world: World) -> None:
@@ -193,3 +208,161 @@ def test_a_list_whose_answer_cannot_fit_is_refused_before_anything_is_written(wo
 def test_a_short_service_timeout_still_leaves_time_to_look(world: World) -> None:
     world.succeed(event(ServiceTimeout="14"))
     world.fail(event("Update", PhysicalResourceId=world.arn, ServiceTimeout="²", SecretId="missing"))
+
+
+# Looks that are stale, and resources that work at the same time.
+
+
+def test_a_stale_look_after_a_rename_does_not_cost_the_replica(world: World) -> None:
+    world.succeed(event())
+    old, looks = world.journal.inner.describe(world.arn), [1]
+    world.succeed(event(LogicalResourceId="Renamed"))
+    fresh = world.journal.inner.describe
+
+    def describe(secret_id: str) -> Description:
+        looks[0] -= 1
+        return old if looks[0] == 0 else fresh(secret_id)
+
+    world.journal.inner.describe = describe  # type: ignore[method-assign]
+    world.succeed(event("Delete", PhysicalResourceId=world.arn))
+    assert world.statuses() == {R: "InSync"}
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.3, 1.5, 4.0])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_region_that_moves_between_two_resources_at_the_same_time_is_there_in_the_end(
+    delay: float, seed: int
+) -> None:
+    world = World(direct=True)
+    world.succeed(event(regions=(R, "us-east-1"), LogicalResourceId="One"))
+
+    def run(request: dict[str, Any]) -> Callable[[Clock], str]:
+        def work(clock: Clock) -> str:
+            slow = Journal(world.journal.inner, before=lambda call: clock.sleep(delay * call.startswith("remove")))
+            return serve(
+                check_event(request), aws=slow, clock=clock, log=world.log, metrics=world.metrics,
+                region=PRIMARY, seconds=900,
+            ).reason  # fmt: skip
+
+        return work
+
+    moved = [
+        event("Update", ("us-east-1",), LogicalResourceId="One", PhysicalResourceId=world.arn),
+        event("Create", (R,), LogicalResourceId="Two"),
+    ]
+    reasons = Turns(world.clock, random.Random(seed).randrange).take([run(request) for request in moved])
+    world.clock.sleep(100)
+    assert reasons == ["", ""]
+    assert world.statuses() == {R: "InSync", "us-east-1": "InSync"}
+    assert world.exists(R)
+
+
+def test_one_stale_not_found_does_not_cost_the_replica_that_is_to_be_promoted(world: World) -> None:
+    world.succeed(event())
+    fail(world, "describe eu-west-3", SecretNotFoundError("stale"), 1)
+    world.succeed(event("Delete", PhysicalResourceId=world.arn, ReplicaRemovalPolicy="Promote"))
+    assert world.exists(R)
+
+
+@pytest.mark.parametrize("seconds", [1.0, 2.0, 4.0])
+def test_a_stale_list_after_a_removal_is_outlasted(seconds: float) -> None:
+    world = World(Dialect(remove_absent=RemoveAbsent.ERROR), direct=True)
+    world.succeed(event())
+    fresh, remove = world.journal.inner.describe, world.journal.inner.remove
+    stale: list[tuple[float, Description]] = []
+
+    def removing(primary: SecretArn, regions: Collection[str]) -> None:
+        stale.append((world.clock.now() + seconds, fresh(world.arn)))
+        remove(primary, regions)
+
+    def describe(secret_id: str) -> Description:
+        is_stale = PRIMARY in secret_id and stale and world.clock.now() < stale[0][0]
+        return stale[0][1] if is_stale else fresh(secret_id)
+
+    world.journal.inner.remove = removing  # type: ignore[method-assign]
+    world.journal.inner.describe = describe  # type: ignore[method-assign]
+    world.succeed(event("Delete", PhysicalResourceId=world.arn))
+    assert world.journal.writes == ["remove eu-west-3", "untag eu-west-3"]
+
+
+# Refusals that are about something else.
+
+
+@pytest.mark.parametrize("words", ["LimitExceededException: quota", "ExpiredTokenException: expired"])
+def test_a_refusal_that_is_not_about_what_is_there_takes_no_good_replica_away(world: World, words: str) -> None:
+    world.succeed(event(regions=rekeyed("key-1")))
+    fail(world, "replicate", RefusedError(words), 999)
+    assert words in world.fail(event("Update", rekeyed("key-2"), PhysicalResourceId=world.arn))
+    assert world.statuses() == {R: "InSync"}
+
+
+@pytest.mark.parametrize("name", ["app/stripe-api-key", "kms/opt-in", "tags"])
+@pytest.mark.parametrize("dialect", [Dialect(failed_again=FailedAgain.ERROR), Dialect(other_key=OtherKey.ERROR)])
+def test_a_secret_may_be_called_after_a_key(name: str, dialect: Dialect) -> None:
+    world = World(dialect, direct=True)
+    world.create(name)
+    world.succeed(event(regions=rekeyed("key-1"), SecretId=name))
+    world.model.break_off(PRIMARY, name, R, "network error")
+    world.succeed(event("Update", rekeyed("key-1"), SecretId=name))
+    assert world.succeed(event("Update", rekeyed("key-2"), SecretId=name)).data["KmsKeyId.eu-west-3"] == "key-2"
+
+
+def test_a_short_service_timeout_does_not_hold_up_a_delete_for_a_region_that_does_not_answer(world: World) -> None:
+    world.succeed(event())
+    fail(world, "describe eu-west-3", DENIED, 9999)
+    world.succeed(event("Delete", ServiceTimeout="60", PhysicalResourceId=world.arn))
+    assert world.tags() == {}
+
+
+def test_a_replica_that_is_gone_and_may_not_be_looked_at_is_not_promoted_for_ever(world: World) -> None:
+    world.create(region=R)
+    world.fail(event(ReplicaRemovalPolicy="Promote"))
+    fail(world, "describe eu-west-3", DENIED, 9999)
+    world.succeed(event("Delete", ReplicaRemovalPolicy="Promote", PhysicalResourceId=world.arn))
+    assert world.journal.writes.count("promote eu-west-3") == 1
+
+
+def test_what_may_yet_heal_is_named_beside_what_may_not(world: World) -> None:
+    world.create(region=R)
+    world.model.script.fail("Access to KMS key alias/app is not allowed.", region="us-east-1")
+    reason = world.fail(event(regions=(R, "us-east-1")))
+    assert "eu-west-3: Replication failed: Secret name" in reason
+    assert "us-east-1: Replication failed: Access to KMS key" in reason
+
+
+def test_every_region_that_is_refused_is_named(world: World) -> None:
+    for region in ("eu-west-8", "eu-west-9"):
+        world.model.script.disable_region(region)
+    reason = world.fail(event(regions=("eu-west-8", "eu-west-9", "us-east-1")))
+    assert "eu-west-8: " in reason
+    assert "eu-west-9: " in reason
+
+
+def test_the_deadline_of_a_call_that_never_succeeds_tells_what_there_is(world: World) -> None:
+    fail(world, "tag", THROTTLED, 9999)
+    reason = world.fail(event())
+    assert reason.startswith("ServiceInternalError: ThrottlingException: Rate exceeded. not finished after 885 s")
+    assert "eu-west-3 absent" in reason
+
+
+def test_the_secret_by_another_name_is_the_same_secret(world: World) -> None:
+    world.succeed(event())
+    old = event()["ResourceProperties"]
+    world.succeed(event("Update", SecretId=world.arn, PhysicalResourceId=world.arn, OldResourceProperties=old))
+    assert world.journal.writes == []
+    assert world.statuses() == {R: "InSync"}
+
+
+def test_a_long_service_timeout_does_not_outlast_the_function(world: World) -> None:
+    world.model.script.stall()
+    assert "not finished after 885 s" in world.fail(event(ServiceTimeout="3600"))
+
+
+def test_an_adopted_replica_whose_alias_is_changed_is_not_re_keyed(world: World) -> None:
+    for number, alias in enumerate(("alias/one", "alias/two")):
+        world.model.script.point_alias(alias, f"arn:aws:kms:eu-west-3:000000000000:key/{number}")
+    entry = {"Region": R, "KmsKeyId": "alias/one"}
+    world.client().replicate_secret_to_regions(SecretId=world.arn, AddReplicaRegions=[entry])
+    world.succeed(event(regions=rekeyed("alias/one")))
+    assert "is not re-keyed" in world.fail(event("Update", rekeyed("alias/two"), PhysicalResourceId=world.arn))
+    world.succeed(event("Update", rekeyed("alias/one"), PhysicalResourceId=world.arn))

@@ -27,6 +27,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "lifecycle.md"
 KEY = "alias/aws/secretsmanager"
 ASKED = [None, *Elsewhere]
 ADOPTED = Claim(Origin.ADOPTED, PRIMARY, US)
+ADOPTED_BY_ALIAS = ADOPTED.given("alias/app")
 CREATED = Claim(Origin.CREATED, PRIMARY, US).given(None)
 BY_ALIAS = CREATED.given("alias/app")
 CHANGING = CREATED.being_given("alias/app", KEY)
@@ -102,8 +103,9 @@ class Case:
         assert self.claim
         assert self.found
         reported = self.found.kms_key
-        given = {CREATED: KEY, BY_ALIAS: "alias/app", CHANGING: "alias/app" if reported != KEY else KEY}
-        is_given = given.get(self.claim, self.key or KEY) == (self.key or KEY)
+        given = {CREATED: KEY, CHANGING: "alias/app" if reported != KEY else KEY}
+        given |= dict.fromkeys((BY_ALIAS, ADOPTED_BY_ALIAS), "alias/app")
+        is_given = given.get(self.claim, KEY) == (self.key or KEY)
         cannot_compare = (self.key, reported) == ("alias/app", "key-2")
         if reported == (self.key or KEY):
             return "as declared" if is_given else "as declared, under another name"
@@ -149,6 +151,8 @@ IN_THIS_RUN: dict[str, Callable[[Case], bool]] = {
     "moments ago": lambda case: case.tried.resting,
     "refused": lambda case: case.tried.refused,
     "promoted": lambda case: case.tried.promoted,
+    "not promoted": lambda case: not case.tried.promoted,
+    "refused, not promoted": lambda case: case.tried.refused and not case.tried.promoted,
     "replicated anew": lambda case: case.tried.made,
     "changed moments ago": lambda case: case.tried.rekeyed and case.tried.resting,
     "changed or refused": lambda case: case.tried.rekeyed or case.tried.refused,
@@ -166,7 +170,7 @@ def declared() -> Iterator[Case]:
         for retries in (0, 1, 2, 3, 7, 8)
     ]
     listed = [None, IN_SYNC, replica(key="key-2"), PENDING, STRANGE, TAKEN, HEALS, EARLIER]
-    claims = [None, FOREIGN, SIBLING, CREATED, BY_ALIAS, CHANGING, ADOPTED]
+    claims = [None, FOREIGN, SIBLING, CREATED, BY_ALIAS, CHANGING, ADOPTED_BY_ALIAS, ADOPTED.given(None)]
     keys = [None, "alias/app", "key-2"]
     for case in itertools.starmap(Case, itertools.product(claims, listed, ASKED, keys, (False, True), tried)):
         # What the Region says matters only where the list says nothing.
@@ -177,7 +181,10 @@ def declared() -> Iterator[Case]:
 def undeclared() -> Iterator[Case]:
     taken = [replace(claim, taken_from="Before") for claim in (CREATED, ADOPTED)]
     theirs = [FOREIGN, SIBLING, replace(SIBLING, taken_from=US.logical_id), replace(SIBLING, taken_from="Third")]
-    tried = [Tried(promoted=promoted, refused=refused) for promoted in (False, True) for refused in (False, True)]
+    tried = [
+        Tried(promoted=promoted, refused=refused, resting=resting)
+        for promoted, refused, resting in itertools.product((False, True), repeat=3)
+    ]
     for claim, found, elsewhere, policy, known in itertools.product(
         [None, CREATED, ADOPTED, *taken, *theirs], [None, IN_SYNC, PENDING, TAKEN], ASKED, RemovalPolicy, tried
     ):
@@ -256,10 +263,10 @@ def test_an_adopted_replica_is_never_re_keyed(status: ReplicaStatus) -> None:
         ("1234", KEY, SameKey.NO),
         (None, "alias/app", SameKey.NO),
         (None, "arn:aws:kms:eu-west-3:000000000000:key/1234", SameKey.NO),
-        ("arn:aws:kms:eu-west-3:111111111111:alias/a", "arn:aws:kms:eu-west-3:222222222222:alias/a", SameKey.UNKNOWN),
+        ("arn:aws:kms:eu-west-3:111111111111:alias/a", "arn:aws:kms:eu-west-3:222222222222:alias/a", SameKey.NO),
         ("arn:aws:kms:eu-west-3:111111111111:key/1", "arn:aws:kms:eu-west-3:222222222222:key/1", SameKey.NO),
         ("alias/app", "arn:aws:kms:eu-west-3:000000000000:key/1234", SameKey.UNKNOWN),
-        ("alias/app", "alias/other", SameKey.UNKNOWN),
+        ("alias/app", "alias/other", SameKey.NO),
     ],
 )
 def test_when_two_names_are_one_key(declared: str | None, actual: str | None, same: SameKey) -> None:

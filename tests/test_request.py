@@ -176,6 +176,16 @@ def test_a_delete_without_a_policy_deletes() -> None:
     assert parse(event("Delete", SecretId=7), region=PRIMARY).declaration == Declaration("")
 
 
+def test_a_delete_of_what_its_create_never_saw_has_nothing_to_delete() -> None:
+    unseen = fallback_physical_id(event())
+    for operation, physical_id, secret_id, expected in (
+        ("Delete", unseen, "app/database", True), ("Delete", "app-Replication-1X2Y3Z", 7, True),
+        ("Delete", "app-Replication-1X2Y3Z", "app/database", False), ("Update", unseen, "app/database", False),
+    ):  # fmt: skip
+        request = event(operation, PhysicalResourceId=physical_id, SecretId=secret_id)
+        assert parse(request, region=PRIMARY).has_nothing_to_delete is expected
+
+
 def test_a_delete_addresses_the_arn_that_it_once_answered_and_otherwise_the_name() -> None:
     arn = "arn:aws:secretsmanager:us-west-2:000000000000:secret:app/database-abcdef"
     for operation, physical_id, secret_id in (

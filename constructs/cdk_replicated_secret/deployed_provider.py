@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Protocol
 
 from aws_cdk import Stack, Token
-from aws_cdk import aws_iam as iam
 from constructs import Construct, IDependable
+
+from .permissions import Right
 
 _TOKEN = re.compile(
     r"arn:aws[a-z-]*:(?:lambda:([a-z0-9-]+):\d{12}:function|sns:([a-z0-9-]+):\d{12}):[\w-]+(?::[\w$-]+)?"
@@ -22,12 +24,12 @@ class IReplicationProvider(Protocol):
         """What ``Custom::ReplicatedSecret`` takes as ServiceToken: the ARN of the function, or of its SNS topic."""
         ...
 
-    def grant(self, scope: Construct, statements: list[iam.PolicyStatement]) -> IDependable | None:
+    def grant(self, scope: Construct, rights: Sequence[Right]) -> Sequence[IDependable]:
         """Give the function rights.
 
         Returns:
-            What the custom resource is to depend on, so that the rights are there before the first call and until the
-            last; None: nothing.
+            What the custom resource is to depend on, so that the rights are there before the first call and until after
+            the last.
         """
         ...
 
@@ -57,5 +59,6 @@ class DeployedProvider(Construct):
     def service_token(self) -> str:
         return self._service_token
 
-    def grant(self, scope: Construct, statements: list[iam.PolicyStatement]) -> None:
+    def grant(self, scope: Construct, rights: Sequence[Right]) -> Sequence[IDependable]:
         """Nothing: the owner of the function's role gives it its rights."""
+        return []

@@ -2,96 +2,146 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from aws_cdk import ArnFormat, Fn, Stack
+from aws_cdk import ArnFormat, Aws, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as sm
 
+from .keys import key_arn
+from .primary import cfn_secret
 from .regions import ReplicaRegion, ReplicaRemovalPolicy
 
-# The suffix that Secrets Manager adds to the name, where only the name is known.
-_ANY_SUFFIX = "-??????"
+_DESCRIBE = ("secretsmanager:DescribeSecret",)
+_REPLICATE = (
+    "secretsmanager:ReplicateSecretToRegions",
+    "secretsmanager:RemoveRegionsFromReplication",
+    "secretsmanager:TagResource",
+    "secretsmanager:UntagResource",
+)
+_PROMOTE = ("secretsmanager:StopReplicationToReplica",)
+_DECRYPT = ("kms:Decrypt",)
+_ENCRYPT = ("kms:Encrypt", "kms:GenerateDataKey")
 _TAG_KEYS = "cdk-replicated-secret:*"
+# CloudFormation puts it on every secret that it makes.
+_MADE_BY = "aws:ResourceTag/aws:cloudformation:stack-id"
+# What Secrets Manager adds to a name, where only the name is known.
+_ANY_SUFFIX = "-??????"
+
+Conditions = Mapping[str, Mapping[str, Any]]
 
 
-def statements(
+@dataclass(frozen=True, slots=True)
+class Right:
+    """Some actions on one resource. Rights that differ in the resource alone share a statement."""
+
+    actions: tuple[str, ...]
+    resource: str
+    conditions: Conditions = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """The same for rights that can share a statement."""
+        return json.dumps([self.actions, self.conditions], sort_keys=True)
+
+    def statement(self) -> iam.PolicyStatement:
+        """A statement with this right alone."""
+        return iam.PolicyStatement(
+            actions=list(self.actions), resources=[self.resource], conditions=dict(self.conditions) or None
+        )
+
+
+def rights(
     stack: Stack,
     secret: sm.ISecret,
-    regions: Sequence[ReplicaRegion],
+    regions: Sequence[ReplicaRegion] | None,
     policy: ReplicaRemovalPolicy,
-) -> list[iam.PolicyStatement]:
-    """What replicating this secret to these Regions needs, and nothing more."""
-    primary, everywhere = _arns(stack, secret)
-    needed = [
-        iam.PolicyStatement(
-            actions=["secretsmanager:ReplicateSecretToRegions", "secretsmanager:RemoveRegionsFromReplication"],
-            resources=[primary],
-        ),
-        iam.PolicyStatement(
-            actions=["secretsmanager:TagResource", "secretsmanager:UntagResource"],
-            resources=[primary],
-            conditions={"ForAllValues:StringLike": {"aws:TagKeys": [_TAG_KEYS]}},
-        ),
-        # A Region that this update drops is still asked whether its replica is gone, so no Region is named.
-        iam.PolicyStatement(actions=["secretsmanager:DescribeSecret"], resources=[everywhere]),
-    ]
-    if policy is ReplicaRemovalPolicy.PROMOTE:
-        needed.append(iam.PolicyStatement(actions=["secretsmanager:StopReplicationToReplica"], resources=[everywhere]))
-    return needed + _keys(stack, secret, regions)
+    *,
+    force: bool,
+) -> list[Right]:
+    """What replicating this secret to these Regions needs, and nothing more.
 
-
-def _arns(stack: Stack, secret: sm.ISecret) -> tuple[str, str]:
-    """The primary's ARN, and the same in every Region."""
-    full = secret.secret_full_arn
-    arn = full or f"{secret.secret_arn}{_ANY_SUFFIX}"
-    parts = stack.split_arn(arn, ArnFormat.COLON_RESOURCE_NAME)
-    everywhere = stack.format_arn(
-        service="secretsmanager",
-        region="*",
-        account=parts.account,
-        partition=parts.partition,
-        resource="secret",
-        resource_name=parts.resource_name or Fn.select(6, Fn.split(":", arn)),
-        arn_format=ArnFormat.COLON_RESOURCE_NAME,
-    )
-    return arn, everywhere
-
-
-def _keys(stack: Stack, secret: sm.ISecret, regions: Sequence[ReplicaRegion]) -> list[iam.PolicyStatement]:
-    """Customer keys, through Secrets Manager only: decrypt with the primary's, encrypt with the replicas'."""
-    needed = []
-    if secret.encryption_key is not None:
-        needed.append(_key(stack, ["kms:Decrypt"], secret.encryption_key.key_arn, stack.region))
-    for replica in regions:
-        if replica.key_id:
-            resource, conditions = _key_resource(stack, replica)
-            statement = _key(stack, ["kms:GenerateDataKey", "kms:Encrypt"], resource, replica.region)
-            for operator, condition in conditions.items():
-                statement.add_condition(operator, condition)
-            needed.append(statement)
+    Args:
+        stack: the stack that declares it.
+        secret: the primary.
+        regions: where to; None: known at deployment only.
+        policy: what becomes of replicas that are no longer declared.
+        force: whether an unrelated secret may be overwritten.
+    """
+    promote = policy is ReplicaRemovalPolicy.PROMOTE
+    owned = cfn_secret(secret)
+    if owned and Stack.of(owned).node.path == stack.node.path:
+        needed = _to_the_stacks_own(stack, _limits(regions, force=force), promote=promote)
+    else:
+        needed = _to_a_named_one(stack, secret, _limits(regions, force=force), promote=promote)
+    needed += _to_a_key(stack, _DECRYPT, secret.env.region, secret.encryption_key)
+    for replica in regions or ():
+        needed += _to_a_key(stack, _ENCRYPT, replica.region, replica.encryption_key)
     return needed
 
 
-def _key(stack: Stack, actions: list[str], resource: str, region: str) -> iam.PolicyStatement:
-    via = f"secretsmanager.{region}.{stack.url_suffix}"
-    return iam.PolicyStatement(
-        actions=actions, resources=[resource], conditions={"StringEquals": {"kms:ViaService": via}}
+def _limits(regions: Sequence[ReplicaRegion] | None, *, force: bool) -> dict[str, Mapping[str, Any]]:
+    """Conditions on what a request has: of a call without them, they are true."""
+    limits: dict[str, Mapping[str, Any]] = {"ForAllValues:StringLike": {"aws:TagKeys": [_TAG_KEYS]}}
+    if regions:
+        declared = sorted(replica.region for replica in regions)
+        limits["ForAllValues:StringEquals"] = {"secretsmanager:AddReplicaRegions": declared}
+    if not force:
+        limits["BoolIfExists"] = {"secretsmanager:ForceOverwriteReplicaSecret": "false"}
+    return limits
+
+
+def _to_the_stacks_own(stack: Stack, limits: Conditions, *, promote: bool) -> list[Right]:
+    """All of the stack's secrets at once: however many there are, this stays as long."""
+    here, anywhere = (_arn(stack, region, stack.account, "*") for region in (stack.region, "*"))
+    own = {_MADE_BY: Aws.STACK_ID}
+    # What is gone has no tags, and AWS does not say whether a replica has those of CloudFormation.
+    own_if_tagged = {"StringEqualsIfExists": own}
+    needed = [
+        Right(_REPLICATE, here, {"StringEquals": own, **limits}),
+        Right(_DESCRIBE, anywhere, own_if_tagged),
+    ]
+    if promote:
+        of_here = {"StringEquals": {"secretsmanager:SecretPrimaryRegion": stack.region}}
+        needed.append(Right(_PROMOTE, anywhere, {**own_if_tagged, **of_here}))
+    return needed
+
+
+def _to_a_named_one(stack: Stack, secret: sm.ISecret, limits: Conditions, *, promote: bool) -> list[Right]:
+    """One ARN for each, in every Region: one that is dropped is asked, too, whether its replica is gone."""
+    arn = secret.secret_full_arn or f"{secret.secret_arn}{_ANY_SUFFIX}"
+    parts = stack.split_arn(arn, ArnFormat.COLON_RESOURCE_NAME)
+    everywhere = _arn(stack, "*", parts.account or "", parts.resource_name or "", parts.partition)
+    needed = [Right((*_DESCRIBE, *_REPLICATE), everywhere, limits)]
+    if promote:
+        needed.append(Right(_PROMOTE, everywhere))
+    return needed
+
+
+def _to_a_key(stack: Stack, actions: tuple[str, ...], region: str, key: Any) -> list[Right]:
+    """A customer key, through Secrets Manager only."""
+    arn = key_arn(stack, region, key)
+    if arn is None:
+        return []
+    equals = {"kms:ViaService": f"secretsmanager.{region}.{stack.url_suffix}"}
+    place, is_alias, name = arn.partition(":alias/")
+    if not is_alias:
+        return [Right(actions, arn, {"StringEquals": equals})]
+    # IAM cannot name a key by its alias: any key of that place which has the alias.
+    has_alias = {"kms:ResourceAliases": f"alias/{name}"}
+    return [Right(actions, f"{place}:key/*", {"StringEquals": equals, "ForAnyValue:StringEquals": has_alias})]
+
+
+def _arn(stack: Stack, region: str, account: str, name: str, partition: str | None = None) -> str:
+    return stack.format_arn(
+        partition=partition,
+        service="secretsmanager",
+        region=region,
+        account=account,
+        resource="secret",
+        resource_name=name,
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
     )
-
-
-def _key_resource(stack: Stack, replica: ReplicaRegion) -> tuple[str, dict[str, dict[str, str]]]:
-    """A key's ARN. IAM cannot name a key by its alias: then any key of the Region that has that alias."""
-    key = replica.encryption_key
-    if not isinstance(key, str):
-        return replica.key_id or "", {}
-    if key.startswith("arn:") and ":alias/" not in key:
-        return key, {}
-    name = key.rpartition(":")[2]
-    if not name.startswith("alias/"):
-        return _key_arn(stack, replica.region, name.removeprefix("key/")), {}
-    return _key_arn(stack, replica.region, "*"), {"ForAnyValue:StringEquals": {"kms:ResourceAliases": name}}
-
-
-def _key_arn(stack: Stack, region: str, name: str) -> str:
-    return stack.format_arn(service="kms", region=region, resource="key", resource_name=name)

@@ -13,9 +13,11 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
-from constructs import Construct
+from constructs import Construct, IDependable
 
 from .deployed_provider import DeployedProvider, IReplicationProvider
+from .permissions import Right
+from .policies import Policies
 
 _HANDLER = "secret_replication.main.handler"
 # Lambda's longest: a replica can take minutes, and waiting costs next to nothing.
@@ -28,6 +30,7 @@ _RUNTIME = lambda_.Runtime.PYTHON_3_13
 _MEMORY = 256
 _LOG_RETENTION = logs.RetentionDays.THREE_MONTHS
 _ID = "ReplicatedSecretProvider"
+_POLICIES = "Policies"
 
 
 class ReplicationProviderProps(TypedDict, total=False):
@@ -158,13 +161,21 @@ class ReplicationProvider(Construct):
         """What ``Custom::ReplicatedSecret`` takes as ServiceToken: the function's ARN."""
         return self.function.function_arn
 
-    def grant(self, scope: Construct, statements: list[iam.PolicyStatement]) -> iam.Policy:
-        """Give the function rights by a policy in ``scope``: what depends on it depends on no other secret's rights.
+    def grant(self, scope: Construct, rights: Sequence[Right]) -> Sequence[IDependable]:
+        """Give the function rights, by managed policies in the stack of ``scope``.
 
-        Make the custom resource depend on the policy, so that it is there before the first call and until the last.
+        Returns:
+            The policies. What needs the rights has to depend on them: so they are there before the first call and until
+            after the last.
         """
-        role = self.function.role
-        return iam.Policy(scope, "Rights", statements=statements, roles=[role] if role else [])
+        role, stack = self.function.role, Stack.of(scope)
+        if role is None:
+            return []
+        place: Construct = self if Stack.of(self).node.path == stack.node.path else stack
+        name = _POLICIES if place is self else f"{_ID}{_POLICIES}{self.node.addr}"
+        found = place.node.try_find_child(name)
+        policies = found if isinstance(found, Policies) else Policies(place, name, role)
+        return policies.add(rights)
 
 
 def _readable(value: Any) -> Any:

@@ -15,7 +15,7 @@ from .checks import check_values, is_list_token, replica_regions
 from .conflicts import declare
 from .deployed_provider import IReplicationProvider
 from .keys import grant_decrypt
-from .permissions import statements
+from .permissions import rights
 from .primary import secret_id
 from .provider import ReplicationProvider
 from .regions import ReplicaRegion, ReplicaRemovalPolicy
@@ -93,9 +93,14 @@ class ReplicatedSecret(Construct):
                 "ReplicaRemovalPolicy": replica_removal_policy.value,
             },
         )
-        rights = provider.grant(self, statements(stack, self.secret, self._replicas, replica_removal_policy))
-        if rights:
-            self._resource.node.add_dependency(rights)
+        needed = rights(
+            stack,
+            self.secret,
+            self._replicas if self._known else None,
+            replica_removal_policy,
+            force=force_overwrite,
+        )
+        self._resource.node.add_dependency(*provider.grant(self, needed))
 
     @property
     def secret_arn(self) -> str:

@@ -76,8 +76,10 @@ def _new_claims(plan: Plan, desired: Desired, observed: Observed) -> dict[str, C
 
 
 def _new_claim(region: str, step: Step, held: Claim | None, desired: Desired, observed: Observed) -> Claim:
-    if step is Step.ADOPT or held is None:
+    if held is None:
         held = Claim(Origin.ADOPTED, observed.arn.region, desired.owner)
+    if step is Step.ADOPT:
+        return held.given(desired.replicas[region])
     if step is Step.ADD:
         return replace(held, origin=Origin.CREATED).given(desired.replicas[region])
     if step is Step.TAKE_OVER:

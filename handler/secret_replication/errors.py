@@ -12,6 +12,11 @@ class ReplicationError(Exception):
     code: ClassVar[str] = "GeneralServiceException"
     retryable: ClassVar[bool] = False
 
+    def __init__(self, message: str, words: str = "") -> None:
+        """``words``: AWS's own, where the message has more than those, such as a secret's name."""
+        super().__init__(message)
+        self.words = words or message
+
 
 class MalformedEventError(ReplicationError):
     """The event lacks what an answer needs: nobody can be answered."""

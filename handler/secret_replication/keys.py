@@ -34,7 +34,8 @@ def same_key(declared: str | None, actual: str | None) -> SameKey:
     # F10, F19: the default key is reported by its alias, so it is no other key's name and no other name is its.
     if DEFAULT_KEY in (wanted, found):
         return SameKey.NO
-    return SameKey.UNKNOWN if wanted.startswith("alias/") or found.startswith("alias/") else SameKey.NO
+    # F21: an alias is reported only where one was given, and then it is that one.
+    return SameKey.UNKNOWN if wanted.startswith("alias/") != found.startswith("alias/") else SameKey.NO
 
 
 def fingerprint(key: str | None) -> str:

@@ -72,7 +72,7 @@ class Claim:
 
     ``taken_from``: the logical id of the resource that had it before, as long as that resource may still exist: after a
     rename its Delete is on the way, or the rename is rolled back and it gets the replica again (P5).
-    ``key``: fingerprint of the KmsKeyId that the replica was given, empty for an adopted one. ``new_key``: of the one
+    ``key``: fingerprint of the KmsKeyId that the replica was given, or was adopted with. ``new_key``: of the one
     that it is being given, ``reported``: of what AWS called its key before that.
     """
 

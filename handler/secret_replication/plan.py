@@ -93,7 +93,7 @@ def _declared(region: str, desired: Desired, observed: Observed, tried: Tried) -
         return Step.TAKE_OVER, ""
     if replica is None:
         return (Step.WAIT if observed.elsewhere.get(region) is Elsewhere.REPLICA else Step.ADD), ""
-    if claim.origin is Origin.ADOPTED and same_key(desired.replicas[region], replica.kms_key) is SameKey.NO:
+    if claim.origin is Origin.ADOPTED and not _has_key(desired.replicas[region], claim, replica):
         return Step.FAIL, (
             f"was there before this resource, with the key {replica.kms_key}, and is not re-keyed. "
             f"Declare that KmsKeyId, or remove the replica so that this resource makes its own."
@@ -120,15 +120,21 @@ def _failed(claim: Claim, replica: ReplicaStatus, tried: Tried, *, force: bool) 
 
 
 def _in_sync(key: str | None, claim: Claim, replica: ReplicaStatus, tried: Tried) -> tuple[Step, str]:
-    same, is_given = same_key(key, replica.kms_key), claim.key_given(replica.kms_key) in ("", fingerprint(key))
-    # Where the names cannot be compared, the change of the property decides.
-    if same is SameKey.YES or (same is SameKey.UNKNOWN and is_given):
-        return (Step.NOTHING if is_given else Step.RECORD), ""
+    if _has_key(key, claim, replica):
+        return (Step.NOTHING if claim.key_given(replica.kms_key) == fingerprint(key) else Step.RECORD), ""
     if tried.made:
         return Step.FAIL, f"has the key {replica.kms_key} although {key} was asked for."
     if tried.rekeyed and tried.resting:
         return Step.WAIT, ""
     return (Step.REMOVE if tried.rekeyed or tried.refused else Step.REPLICATE), ""
+
+
+def _has_key(key: str | None, claim: Claim, replica: ReplicaStatus) -> bool:
+    """Whether a replica has a key. Where its names cannot be compared, the change of the property decides."""
+    same = same_key(key, replica.kms_key)
+    return same is SameKey.YES or (
+        same is SameKey.UNKNOWN and claim.key_given(replica.kms_key) in ("", fingerprint(key))
+    )
 
 
 def _dropped(region: str, claim: Claim, policy: RemovalPolicy, observed: Observed, tried: Tried) -> Step:
@@ -144,7 +150,7 @@ def _dropped(region: str, claim: Claim, policy: RemovalPolicy, observed: Observe
     # Where the Region does not answer, promoting is tried all the same: removing would lose the replica.
     if policy is RemovalPolicy.PROMOTE and there is Elsewhere.UNVERIFIED and not tried.promoted:
         return Step.UNTAG if tried.refused else Step.PROMOTE
-    return Step.REMOVE
+    return Step.WAIT if tried.resting else Step.REMOVE
 
 
 def _owned_elsewhere(region: str, claim: Claim, arn: SecretArn) -> str:

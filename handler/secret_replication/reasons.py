@@ -25,6 +25,8 @@ _FEW = 3
 _AS_LONG_AS_A_REMOVAL = 8
 _NAME_TAKEN = Cure(0, "delete or rename that secret, or set ForceOverwriteReplicaSecret to true to overwrite it")
 _NAME_TAKEN_FORCED = Cure(_FEW, "it could not be overwritten: delete or rename that secret")
+# Names of secrets: they may speak of keys.
+_SECRET = re.compile(r"(?<=secret )(?:name )?\S*\w|\barn:[\w-]+:secretsmanager:\S+", re.IGNORECASE)
 _TAKEN = re.compile(r"already exists in region", re.IGNORECASE)
 _KEY = re.compile(r"\bkms\b|\bkey\b", re.IGNORECASE)
 # The first that is found in the message holds.
@@ -59,6 +61,10 @@ _KNOWN: tuple[tuple[re.Pattern[str], Cure], ...] = (
         ),
     ),
     (
+        re.compile(r"LimitExceeded|\btags\b", re.IGNORECASE),
+        Cure(None, "a secret has at most 50 tags, of which each replica takes one: remove some of the secret's"),
+    ),
+    (
         re.compile(r"AccessDenied|not authorized", re.IGNORECASE),
         Cure(None, "allow that action in the policy of the function's role, and do not forbid it in the secret's"),
     ),
@@ -69,14 +75,15 @@ _UNKNOWN = Cure(None, "do as AWS's words say, or wait, and deploy again")
 
 def cure(message: str, *, force: bool = False) -> Cure:
     """What helps against this StatusMessage or refusal. ``force``: ForceOverwriteReplicaSecret is set."""
+    message = _SECRET.sub("", message)
     if _TAKEN.search(message):
         return _NAME_TAKEN_FORCED if force else _NAME_TAKEN
     return next((known for pattern, known in _KNOWN if pattern.search(message)), _UNKNOWN)
 
 
-def advised(message: str, *, force: bool = False) -> str:
-    """AWS's words, and what to do."""
-    return f"{message.rstrip('. ') or 'Failed'}. To mend it, {cure(message, force=force).advice}."
+def advised(message: str, words: str = "", *, force: bool = False) -> str:
+    """A message and what to do, by ``words``, AWS's own, where the message has more than those."""
+    return f"{message.rstrip('. ') or 'Failed'}. To mend it, {cure(words or message, force=force).advice}."
 
 
 def of_regions(reasons: Mapping[str, str]) -> str:
@@ -89,4 +96,4 @@ def of_regions(reasons: Mapping[str, str]) -> str:
 
 def is_about_a_key(message: str) -> bool:
     """Whether AWS's words speak of a KMS key."""
-    return _KEY.search(message) is not None
+    return _KEY.search(_SECRET.sub("", message)) is not None

@@ -8,9 +8,7 @@ from .apply import calls
 from .errors import (
     AccessDeniedError,
     DeadlineError,
-    NotOursError,
     RefusedError,
-    ReplicaFailedError,
     ReplicationError,
     SecretDeletedError,
     SecretNotFoundError,
@@ -18,9 +16,10 @@ from .errors import (
 )
 from .memory import STALE, Memory
 from .observe import observe
+from .outcome import failure, overdue
 from .plan import Plan, Step, plan
-from .ports import FAILED, Log, SecretsManager
-from .reasons import advised, of_regions
+from .ports import FAILED, IN_SYNC, Log, SecretsManager
+from .reasons import advised
 from .situation import Desired, Elsewhere, Observed
 from .wait import Patience
 
@@ -51,6 +50,11 @@ class Reconciler:
         return str(self.observed.arn) if self.observed else ""
 
     @property
+    def _grace(self) -> float:
+        """Seconds for what may yet heal: a minute, or half of the time where that is short."""
+        return min(ACCESS_GRACE, (self._patience.deadline - self._patience.start) / 2)
+
+    @property
     def waited(self) -> float:
         """Seconds since the run began."""
         return self._patience.waited
@@ -70,12 +74,14 @@ class Reconciler:
                     return self.observed
                 self._since.pop("denied", None)
             except ReplicationError as error:
-                if not error.retryable or self._patience.over:
+                if not error.retryable:
                     raise
-                if isinstance(error, AccessDeniedError) and not self._within("denied", ACCESS_GRACE):
-                    raise AccessDeniedError(advised(str(error))) from error
+                if isinstance(error, AccessDeniedError) and not self._within("denied", self._grace):
+                    raise AccessDeniedError(advised(str(error), error.words)) from error
+                if self._patience.over:
+                    raise type(error)(f"{error}. {overdue(self.waited, self._desired, self.observed)}") from error
             if self._patience.over:
-                raise DeadlineError(self._overdue())
+                raise DeadlineError(overdue(self.waited, self._desired, self.observed))
             self._patience.pause()
 
     def _round(self, secret_id: str) -> bool:
@@ -89,25 +95,50 @@ class Reconciler:
             return False
         steps = plan(self._desired, observed, self._memory.tried())
         if steps.done:
-            return True
+            return self._patience.clock.now() >= self._memory.settled_at
+        if self._hesitates(steps, observed):
+            return False
         if steps.regions(Step.FAIL):
-            raise self._failure(steps, observed)
+            raise failure(steps, self._desired, observed)
         self._tell(steps, observed)
         carried_out = self._apply(steps, observed)
         return carried_out and set(steps.steps.values()) <= _ONLY_TAGS
 
     def _apply(self, steps: Plan, observed: Observed) -> bool:
         """Make the plan's calls. True when all of them were carried out."""
-        for call in calls(self._aws, steps, self._desired, observed, self._memory.alone):
+        alone, final, complete = set(self._memory.alone), [], True
+        for call in calls(self._aws, steps, self._desired, observed, alone):
             try:
                 call.make()
             except (SecretNotFoundError, SecretDeletedError):
+                self._memory.missed(call)
                 return False  # It went away meanwhile; the next look tells what.
             except RefusedError as error:
-                self._memory.refused(call, error)
-                return False
-            self._memory.carried_out(call, observed)
-        return True
+                complete = False
+                try:
+                    self._memory.refused(call, error)
+                except RefusedError as refusal:
+                    final.append(str(refusal))
+                if not alone.issuperset(call.regions):
+                    break
+            else:
+                taken_over = call.step is None and bool(steps.regions(Step.TAKE_OVER))
+                self._memory.carried_out(call, observed, taken_over=taken_over)
+        if final:
+            raise RefusedError("; ".join(final))
+        return complete
+
+    def _hesitates(self, steps: Plan, observed: Observed) -> bool:
+        """Whether to look once more before something is taken away, or is said to have failed for good.
+
+        A look can be stale, and a resource from which another takes a replica over may work at the same time.
+        """
+        taking = {step.name: steps.regions(step) for step in (Step.REMOVE, Step.PROMOTE) if steps.regions(step)}
+        failing = steps.regions(Step.FAIL)
+        others = [r for r in self._desired.replicas if r not in failing and observed.state(r) not in (IN_SYNC, FAILED)]
+        if failing and others:
+            return self._within(f"failing {failing}", STALE)
+        return bool(taking) and self._within(f"taking {taking}", STALE)
 
     def _superseded(self, observed: Observed) -> bool:
         """A Create whose Delete comes meanwhile (P4) sees what it added, or its tags, gone: it must not add again."""
@@ -135,7 +166,7 @@ class Reconciler:
     def _unverified(self, observed: Observed) -> bool:
         """Whether a replica Region does not answer, and may yet: a minute is how long that is hoped for."""
         if Elsewhere.UNVERIFIED in observed.elsewhere.values():
-            return self._within("unverified", ACCESS_GRACE)
+            return self._within("unverified", self._grace)
         self._since.pop("unverified", None)
         return False
 
@@ -155,20 +186,3 @@ class Reconciler:
 
     def _say(self, region: str, step: Step) -> None:
         self._log.info(f"{region}: {step.value}", action=step.name, region=region, secret=self.physical_id)
-
-    def _failure(self, steps: Plan, observed: Observed) -> ReplicationError:
-        failing = steps.regions(Step.FAIL)
-        reasons = of_regions({region: steps.reasons[region] for region in failing})
-        held = [observed.claims[region] for region in failing if region in observed.claims]
-        foreign = any(not claim.owner.same_stack(self._desired.owner) for claim in held)
-        return NotOursError(reasons) if foreign else ReplicaFailedError(reasons)
-
-    def _overdue(self) -> str:
-        waited, observed = f"not finished after {self._patience.waited:.0f} s", self.observed
-        if not observed:
-            return waited
-        regions = sorted(set(self._desired.replicas) | set(observed.ours(self._desired.owner)))
-        failed = {r: observed.replicas[r].message for r in regions if observed.state(r) == FAILED}
-        told = of_regions({region: advised(message, force=self._desired.force) for region, message in failed.items()})
-        states = "; ".join(f"{region} {observed.state(region)}" for region in regions)
-        return f"{waited}: {states}. {told}".rstrip(" .")

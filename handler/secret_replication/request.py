@@ -48,6 +48,12 @@ class Request:
             return self.physical_id
         return self.declaration.secret_id
 
+    @property
+    def has_nothing_to_delete(self) -> bool:
+        """A Delete of what its Create has never even seen, or of no secret at all."""
+        never_seen = self.physical_id == _unseen(self.owner) or not self.secret_id
+        return self.operation is Operation.DELETE and never_seen
+
 
 def check_event(event: object) -> Mapping[str, Any]:
     """The event, when it can be answered at all.
@@ -67,8 +73,12 @@ def check_event(event: object) -> Mapping[str, Any]:
 
 def fallback_physical_id(event: Mapping[str, Any]) -> str:
     """The id to answer with while the primary's ARN is not known: the same for the resource's life (P1, C2)."""
-    owner = Owner.of(event["StackId"], event["LogicalResourceId"])
-    return str(event.get("PhysicalResourceId") or f"{owner.logical_id}-{owner.stack}")
+    return str(event.get("PhysicalResourceId") or _unseen(Owner.of(event["StackId"], event["LogicalResourceId"])))
+
+
+def _unseen(owner: Owner) -> str:
+    """The id of a resource whose Create has failed before it saw the primary."""
+    return f"{owner.logical_id}-{owner.stack}"
 
 
 def parse(event: Mapping[str, Any], *, region: str) -> Request:

@@ -109,7 +109,7 @@ class Boto3SecretsManager:
             kind = _ERRORS.get(code, UnavailableError if passing else RefusedError)
             if kind is RefusedError and _MARKED_FOR_DELETION in message:
                 kind = SecretDeletedError
-            raise kind(f"{code}: {message} ({what})") from error
+            raise kind(f"{code}: {message} ({what})", f"{code}: {message}") from error
         except (ParamValidationError, NoRegionError) as error:
             raise RefusedError(f"{error} ({what})") from error
         except BotoCoreError as error:

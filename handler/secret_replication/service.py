@@ -61,9 +61,9 @@ def serve(
     patience = Patience.lasting(clock, _time_to_work(request, seconds))
     run = Reconciler(aws, _desired(request), patience, log, seen)
     answer = _carry_out(request, run, lambda observed: success(observed, regions, event))
+    report(request, run, answer, log, metrics)
     if request.previous and not answer.reason and answer.physical_id == request.physical_id:
         _take_back(request.owner, request.previous, answer.physical_id, aws, patience, log)
-    report(request, run, answer, log, metrics)
     return answer
 
 
@@ -86,7 +86,7 @@ def _take_back(
 def _carry_out(request: Request, run: Reconciler, succeeded: Callable[[Observed], Answer]) -> Answer:
     deleting = request.operation is Operation.DELETE
     try:
-        if not request.secret_id:
+        if request.has_nothing_to_delete:
             return Answer(request.physical_id)
         observed = run.run(request.secret_id)
         return Answer(request.physical_id) if deleting else succeeded(observed)

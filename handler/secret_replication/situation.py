@@ -50,8 +50,8 @@ class Observed:
             return replica.status
         there = self.elsewhere.get(region)
         if there is Elsewhere.UNVERIFIED:
-            return "does not answer"
-        return "still being removed" if there is Elsewhere.REPLICA else "absent"
+            return "no answer"
+        return "being removed" if there is Elsewhere.REPLICA else "absent"
 
 
 @dataclass(frozen=True, slots=True)
