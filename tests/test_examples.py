@@ -116,9 +116,7 @@ def test_the_consumer_may_read_the_replica_only(assemblies: dict[str, Path]) -> 
     assert statement["Resource"] == _arn(f"secretsmanager:{PARIS}:{ACCOUNT}:secret:app/consumed-??????")
     (function,) = example.resources("AWS::Lambda::Function", "Consumer")
     variables = function["Environment"]["Variables"]
-    assert variables["SECRET_ARN"] == _arn(
-        f"secretsmanager:{PARIS}:{ACCOUNT}:secret:app/consumed"
-    )
+    assert variables["SECRET_ARN"] == _arn(f"secretsmanager:{PARIS}:{ACCOUNT}:secret:app/consumed")
 
 
 def test_one_function_serves_two_stacks_with_the_rights_that_a_stacks_own_would_have(
