@@ -7,7 +7,7 @@ HANDLER := $(shell find handler -name '*.py' -o -name requirements.txt)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test soak mutants lint format bundle dist setup clean
+.PHONY: help demo local test soak mutants lint format bundle dist setup docs clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ lint: setup ## Check style, types and the arrows between the modules
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@PYTHONPATH=constructs:handler:. $(BIN)/lint-imports
+
+docs: setup ## Write docs/construct.md from the docstrings
+	@$(BIN)/python docs/build_construct.py
 
 format: setup ## Format the code
 	@$(BIN)/ruff check --fix --exit-zero --quiet .

@@ -15,7 +15,7 @@ from secret_replication.plan import Step
 from secret_replication.properties import PROPERTIES
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md")])
 SOURCES = [path for folder in ("handler", "local", "constructs", "tests") for path in ROOT.glob(f"{folder}/**/*.py")]
 
 

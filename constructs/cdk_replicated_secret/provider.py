@@ -94,7 +94,7 @@ class ReplicationProvider(Construct):
         options: dict[str, Any] = dict(self._props)
         if "log_retention" in options:
             options["log_group"] = logs.LogGroup(self, "Logs", retention=options.pop("log_retention"))
-        self.function = lambda_.Function(
+        self.function: lambda_.Function = lambda_.Function(
             self,
             "Handler",
             description="Replicates Secrets Manager secrets for Custom::ReplicatedSecret",
@@ -105,6 +105,7 @@ class ReplicationProvider(Construct):
             max_event_age=_EVENT_AGE,
             **options,
         )
+        """The function, for alarms and the like."""
 
     @classmethod
     def get_or_create(cls, scope: Construct, **props: Unpack[ReplicationProviderProps]) -> ReplicationProvider:
@@ -119,7 +120,8 @@ class ReplicationProvider(Construct):
 
         Example::
 
-            alarm = ReplicationProvider.get_or_create(stack).function.metric_errors().create_alarm(...)
+            crashes = ReplicationProvider.get_or_create(stack).function.metric_errors()
+            crashes.create_alarm(stack, "Crashed", threshold=1, evaluation_periods=1)
         """
         stack = Stack.of(scope)
         found = stack.node.try_find_child(_ID)

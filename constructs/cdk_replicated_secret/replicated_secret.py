@@ -73,6 +73,7 @@ class ReplicatedSecret(Construct):
             timeout=timeout,
         )
         self.secret: sm.ISecret = secret or sm.Secret(self, "Secret", encryption_key=encryption_key)
+        """The primary: the given one, or the new one."""
         self._known = not is_list_token(regions)
         self._replicas = replica_regions(path, regions, self.secret.env.region) if self._known else []
         self._secrets: dict[str, sm.ISecret] = {}
@@ -168,9 +169,8 @@ class ReplicatedSecret(Construct):
         Example::
 
             paris = Stack(app, "Paris", env=Environment(account=account, region="eu-west-3"))
-            task.add_container("App", image=image, secrets={
-                "PASSWORD": ecs.Secret.from_secrets_manager(replicated.replica("eu-west-3"), "password"),
-            })
+            password = ecs.Secret.from_secrets_manager(replicated.replica("eu-west-3"), "password")
+            task.add_container("App", image=image, secrets={"PASSWORD": password})
         """
         if region not in self._secrets:
             self._secrets[region] = Replica(

@@ -1,0 +1,50 @@
+"""A stack in the replica's Region, whose function reads the replica and never calls the primary's Region."""
+
+import os
+
+import aws_cdk as cdk
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_secretsmanager as sm
+
+from cdk_replicated_secret import ReplicatedSecret
+
+NAME = "app/consumed"
+READ = """
+import os
+
+import boto3
+
+
+def handler(event, context):
+    secret = boto3.client("secretsmanager").get_secret_value(SecretId=os.environ["SECRET_ARN"])
+    # Never answer with a value: its length is enough to see that it came.
+    return {"arn": secret["ARN"], "length": len(secret["SecretString"])}
+"""
+
+app = cdk.App()
+account = os.environ.get("CDK_DEFAULT_ACCOUNT")
+primary = cdk.Stack(app, "Primary", env=cdk.Environment(account=account, region="us-west-2"))
+consumer = cdk.Stack(app, "Consumer", env=cdk.Environment(account=account, region="eu-west-3"))
+
+# A name of your own makes the replica's ARN known at synth, so the stacks need no reference across Regions.
+secret = sm.Secret(primary, "Secret", secret_name=NAME, removal_policy=cdk.RemovalPolicy.DESTROY)
+replicated = ReplicatedSecret(primary, "Database", secret=secret, regions=["eu-west-3"])
+
+replica = replicated.replica("eu-west-3")
+reader = lambda_.Function(
+    consumer,
+    "Reader",
+    runtime=lambda_.Runtime.PYTHON_3_13,
+    handler="index.handler",
+    code=lambda_.Code.from_inline(READ),
+    environment={"SECRET_ARN": replica.secret_arn},
+    timeout=cdk.Duration.seconds(30),
+)
+# The function may read the replica; the primary stays closed to it.
+replica.grant_read(reader)
+cdk.CfnOutput(consumer, "ReaderName", value=reader.function_name)
+
+# What is known at synth orders nothing: say that the replica comes first and goes last.
+consumer.add_stack_dependency(primary)
+
+app.synth()
