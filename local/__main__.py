@@ -25,6 +25,7 @@ def main() -> None:
     parser.add_argument(
         "--until-eof", action="store_true", help="end when standard input ends: with the parent process"
     )
+    parser.add_argument("--auth", action="store_true", help="enforce IAM policies, on all but root's calls")
     arguments = parser.parse_args()
     if not (math.isfinite(arguments.speed) and arguments.speed > 0):
         parser.error(f"--speed is {arguments.speed}: give a number above 0")
@@ -37,6 +38,7 @@ def main() -> None:
     inherited = clean_environment()
     os.environ.clear()
     os.environ.update(inherited, GATEWAY_PORT=str(port), BIND_HOST=HOST, MINISTACK_HOST=HOST, LOG_LEVEL="WARNING")
+    os.environ["AUTH"] = str(arguments.auth).lower()
     with tempfile.TemporaryDirectory(prefix="local-aws-") as scratch:
         # The Lambdas' code and whatever else MiniStack puts into files goes with it.
         tempfile.tempdir = os.environ["TMPDIR"] = os.environ["STATE_DIR"] = scratch

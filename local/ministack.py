@@ -10,11 +10,14 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
-from ministack.app import app as ministack_app
-from ministack.core.responses import get_account_id, get_region
+from ministack import app as ministack
+from ministack.core import iam_actions, iam_evaluator
+from ministack.core.responses import get_account_id, get_region, set_request_region
+from ministack.core.router import extract_access_key_id
+from ministack.services import kms
 from ministack.services import secretsmanager as service
 from ministack.services.cloudformation import custom_resource, provisioners
 
@@ -24,6 +27,8 @@ from .wire import CONTENT_TYPE, respond
 
 # P1: what CloudFormation takes.
 _LONGEST_ANSWER = 4096
+_AWS_KEY = "alias/aws/secretsmanager"
+_ENCRYPTING = ("GenerateDataKey", "Encrypt")
 _Response = tuple[int, dict[str, str], bytes]
 _Record = dict[str, Any]
 
@@ -77,17 +82,18 @@ def app(delays: Delays) -> Callable[..., Awaitable[None]]:
         delays: how long replication takes.
     """
     models = _Models(delays)
-    _replace_service(models)
+    _replace_service(models, _Authorization(models))
     _replace_resource(models)
     _mend_custom_resources()
-    serve: Callable[..., Awaitable[None]] = ministack_app
+    serve: Callable[..., Awaitable[None]] = ministack.app
     return serve
 
 
-def _replace_service(models: _Models) -> None:
+def _replace_service(models: _Models, authorization: _Authorization) -> None:
     records = _Records(models)
 
     async def handle_request(method: str, path: str, headers: dict[str, str], body: bytes, query: object) -> _Response:
+        authorization.look_at_keys(headers, body)
         status, answer = respond(models.current, get_region(), headers, body)
         return status, {"Content-Type": CONTENT_TYPE}, answer
 
@@ -139,6 +145,81 @@ def _record(secret: Secret) -> _Record:
             for version_id, version in secret.content.versions.items()
         },
     }
+
+
+class _Authorization:
+    """What MiniStack's IAM enforcement (``AUTH=true``) does not know of Secrets Manager: condition keys, and KMS.
+
+    A key that a request does not have is absent, as on AWS: ``StringEquals`` is then false, ``...IfExists`` and
+    ``ForAllValues`` are true.
+    """
+
+    def __init__(self, models: _Models) -> None:
+        self._models = models
+        self._request_tags = iam_actions.request_tag_context
+        # The bootstrap bucket refuses plain HTTP; loopback stands for TLS.
+        pin = ministack.pin_request_origin
+        ministack.pin_request_origin = lambda address, secure: pin(address, secure_transport=True)
+        iam_actions.request_tag_context = self._context
+
+    def _context(self, name: str, action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:
+        context: dict[str, Any] = self._request_tags(name, action, body, params)
+        if name == "secretsmanager":
+            with contextlib.suppress(ValueError):
+                context |= self._secret_keys(json.loads(body or b"{}"))
+        return context
+
+    def _secret_keys(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """F31: what of the request and of the secret that it names a policy can ask for."""
+        keys: dict[str, Any] = {"secretsmanager:SecretId": request.get("SecretId")}
+        keys["secretsmanager:Name"] = request.get("Name")
+        if "AddReplicaRegions" in request:
+            keys["secretsmanager:AddReplicaRegions"] = [entry["Region"] for entry in request["AddReplicaRegions"]]
+        if "ForceOverwriteReplicaSecret" in request:
+            keys["secretsmanager:ForceOverwriteReplicaSecret"] = str(request["ForceOverwriteReplicaSecret"]).lower()
+        if secret := self._models.current.find(get_region(), request.get("SecretId") or ""):
+            keys["secretsmanager:SecretPrimaryRegion"] = secret.primary_region or secret.region
+            for tag, value in secret.content.tags.items():
+                keys[f"aws:ResourceTag/{tag}"] = keys[f"secretsmanager:ResourceTag/{tag}"] = value
+        return {key: value for key, value in keys.items() if value is not None}
+
+    def look_at_keys(self, headers: Mapping[str, str], body: bytes) -> None:
+        """F30: the caller's own rights to customer keys, asked for before a replication."""
+        request = json.loads(body or b"{}")
+        secret = self._models.current.find(get_region(), request.get("SecretId") or "")
+        if not ministack.AUTH or secret is None or not request.get("AddReplicaRegions"):
+            return
+        script, caller = self._models.current.script, extract_access_key_id(dict(headers), {})
+        decrypts = _may_use_key(caller, secret.region, secret.key, "kms:Decrypt")
+        for entry in request["AddReplicaRegions"]:
+            key = entry.get("KmsKeyId") or _AWS_KEY
+            encrypts = all(_may_use_key(caller, entry["Region"], key, f"kms:{verb}") for verb in _ENCRYPTING)
+            (script.allow_key if decrypts and encrypts else script.deny_key)(key)
+
+
+def _may_use_key(caller: str, region: str, key: str | None, action: str) -> bool:
+    """Whether IAM allows this through Secrets Manager of that Region; a key that MiniStack has, its policy too."""
+    if not key or key == _AWS_KEY:
+        return True
+    here = get_region()
+    set_request_region(region)
+    try:
+        record = kms._resolve_key(key)
+        arn = record["Arn"] if record else key if key.startswith("arn:") else _key_arn(region, key)
+        context = {"kms:ViaService": f"secretsmanager.{region}.amazonaws.com", "kms:CallerAccount": get_account_id()}
+        if aliases := [
+            name.partition(f"{get_account_id()}:")[2]
+            for name, of in kms._aliases.items()
+            if record and of == record["KeyId"]
+        ]:
+            context["kms:ResourceAliases"] = aliases
+        return iam_evaluator.enforce(caller, action, "kms", region, resource_arn=arn, service_context=context) is None
+    finally:
+        set_request_region(here)
+
+
+def _key_arn(region: str, key: str) -> str:
+    return f"arn:aws:kms:{region}:{get_account_id()}:key/{key.removeprefix('key/')}"
 
 
 def _replace_resource(models: _Models) -> None:

@@ -22,8 +22,8 @@ import boto3
 HOST = "127.0.0.1"
 REGION = "us-west-2"
 ACCOUNT = "000000000000"
-# Not checked by local AWS; without any, clients refuse to sign.
-_CREDENTIAL = "local"
+# MiniStack's root; without any, clients refuse to sign.
+_CREDENTIAL = "test"
 _STARTS_WITHIN = 60.0
 _STOPS_WITHIN = 10.0
 
@@ -38,10 +38,11 @@ class LocalAws:
     Args:
         speed: how many times faster than AWS replication is; 1 takes AWS's own seconds.
         port: where to listen on loopback; 0 for any free port.
+        auth: whether IAM policies are enforced. The clients here are root's; a Lambda has its role's rights.
     """
 
-    def __init__(self, speed: float = 1.0, port: int = 0) -> None:
-        self._speed = speed
+    def __init__(self, speed: float = 1.0, port: int = 0, *, auth: bool = False) -> None:
+        self._speed, self._auth = speed, auth
         self.port = port or free_port()
         self._scratch = Path(tempfile.mkdtemp(prefix="local-aws-"))
         self._log = self._scratch / "log"
@@ -71,6 +72,7 @@ class LocalAws:
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "local", "--port", str(self.port), "--speed", str(self._speed), "--until-eof"]
+        command += ["--auth"] * self._auth
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 command,

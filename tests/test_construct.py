@@ -27,16 +27,6 @@ def resources(stack: cdk.Stack, kind: str) -> dict[str, Any]:
     return dict(Template.from_stack(stack).find_resources(kind))
 
 
-def statements(stack: cdk.Stack) -> dict[str, Any]:
-    """The function's policy statements by their actions."""
-    (policy,) = resources(stack, "AWS::IAM::Policy").values()
-    found: dict[str, Any] = {}
-    for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
-        actions = statement["Action"]
-        found[" ".join(sorted([actions] if isinstance(actions, str) else actions))] = statement
-    return found
-
-
 def test_the_resource_has_the_properties_of_the_contract(stack: cdk.Stack) -> None:
     secret = sm.Secret.from_secret_complete_arn(stack, "Imported", ARN)
     ReplicatedSecret(
@@ -92,57 +82,11 @@ def test_one_function_for_each_stack_whose_logical_id_never_changes(stack: cdk.S
     assert list(resources(stack, "AWS::Lambda::Function")) == ["ReplicatedSecretProviderHandler8D33F5B0"]
 
 
-def test_the_rights_are_there_before_the_resource_and_until_after_it(stack: cdk.Stack) -> None:
-    ReplicatedSecret(stack, "Database", regions=["eu-west-3"])
-    (resource,) = resources(stack, "Custom::ReplicatedSecret").values()
-    (policy,) = resources(stack, "AWS::IAM::Policy")
-    assert policy in resource["DependsOn"]
-
-
-def test_the_rights_are_for_this_secret_only(stack: cdk.Stack) -> None:
-    secret = sm.Secret.from_secret_complete_arn(stack, "Imported", ARN)
-    ReplicatedSecret(stack, "Database", secret=secret, regions=["eu-west-3"])
-    found = statements(stack)
-    replicate = found["secretsmanager:RemoveRegionsFromReplication secretsmanager:ReplicateSecretToRegions"]
-    tag = found["secretsmanager:TagResource secretsmanager:UntagResource"]
-    assert replicate["Resource"] == tag["Resource"] == ARN
-    assert tag["Condition"] == {"ForAllValues:StringLike": {"aws:TagKeys": ["cdk-replicated-secret:*"]}}
-    assert found["secretsmanager:DescribeSecret"]["Resource"] == ARN.replace("us-west-2", "*")
-    assert len(found) == 3
-    assert "GetSecretValue" not in json.dumps(found)
-
-
-def test_promoting_needs_a_right_of_its_own(stack: cdk.Stack) -> None:
-    ReplicatedSecret(stack, "A", regions=["eu-west-3"], replica_removal_policy=ReplicaRemovalPolicy.PROMOTE)
-    assert "secretsmanager:StopReplicationToReplica" in statements(stack)
-
-
-def test_a_secret_imported_by_name_is_found_with_any_suffix(stack: cdk.Stack) -> None:
+def test_a_secret_imported_by_name_is_called_by_it(stack: cdk.Stack) -> None:
     secret = sm.Secret.from_secret_name_v2(stack, "Imported", "app/database")
     ReplicatedSecret(stack, "Database", secret=secret, regions=["eu-west-3"])
     (resource,) = resources(stack, "Custom::ReplicatedSecret").values()
     assert resource["Properties"]["SecretId"] == "app/database"
-    assert json.dumps(statements(stack)).count("app/database-??????") == 3
-
-
-def test_customer_keys_are_used_through_secrets_manager_only(stack: cdk.Stack) -> None:
-    key = kms.Key(stack, "Key")
-    ReplicatedSecret(
-        stack,
-        "Database",
-        encryption_key=key,
-        regions=[
-            ReplicaRegion("eu-west-3", encryption_key=f"arn:aws:kms:eu-west-3:{ACCOUNT}:key/1234"),
-            ReplicaRegion("us-east-1", encryption_key="alias/app"),
-        ],
-    )
-    (policy,) = resources(stack, "AWS::IAM::Policy").values()
-    text = json.dumps(stack.resolve(policy["Properties"]["PolicyDocument"]["Statement"]))
-    keys = [s for s in policy["Properties"]["PolicyDocument"]["Statement"] if "kms:" in json.dumps(s["Action"])]
-    assert [s["Action"] for s in keys] == ["kms:Decrypt"] + [["kms:GenerateDataKey", "kms:Encrypt"]] * 2
-    assert all("kms:ViaService" in s["Condition"]["StringEquals"] for s in keys)
-    assert '"kms:ResourceAliases": "alias/app"' in text
-    assert f"arn:aws:kms:eu-west-3:{ACCOUNT}:key/1234" in text
 
 
 def test_what_a_stack_gets_back(stack: cdk.Stack) -> None:

@@ -1,7 +1,7 @@
 """Replicate any AWS Secrets Manager secret from CDK, and know that it is InSync."""
 
 from .deployed_provider import IReplicationProvider
-from .provider import ReplicationProvider
+from .provider import ReplicationProvider, ReplicationProviderProps
 from .regions import ReplicaRegion, ReplicaRemovalPolicy
 from .replicated_secret import ReplicatedSecret
 
@@ -11,4 +11,5 @@ __all__ = [
     "ReplicaRemovalPolicy",
     "ReplicatedSecret",
     "ReplicationProvider",
+    "ReplicationProviderProps",
 ]

@@ -72,14 +72,14 @@ class _Policy:
 
     def add(self, right: Right) -> None:
         self._length += self._length_of(right)
-        if right.kind in self._statements:
-            statement, resources = self._statements[right.kind]
-            statement.add_resources(right.resource)
-            resources.add(right.resource)
-        else:
+        statement, resources = self._statements.get(right.kind, (None, set()))
+        # One that was synthesized already, as tests do in between, takes nothing more.
+        if statement is None or statement.frozen:
             statement = right.statement()
             self.managed.add_statements(statement)
-            self._statements[right.kind] = (statement, {right.resource})
+        else:
+            statement.add_resources(right.resource)
+        self._statements[right.kind] = (statement, {*resources, right.resource})
 
     def _length_of(self, right: Right) -> int:
         frame = 0 if right.kind in self._statements else _FRAME + len(right.kind)

@@ -141,7 +141,8 @@ class ReplicationProvider(Construct):
     def from_service_token(scope: Construct, id: str, service_token: str) -> IReplicationProvider:  # noqa: A002 - CDK's name
         """A provider that is deployed elsewhere: by plain CloudFormation, or in another stack.
 
-        What it may do is for its owner to say: ``grant`` does nothing.
+        What it may do is for its owner to say: ``grant`` does nothing. Within one app pass the ``ReplicationProvider``
+        itself to the other stacks, which then give it the rights to their secrets.
 
         Args:
             scope: the parent.

@@ -1,0 +1,101 @@
+"""The construct on local AWS with IAM enforced: the function has the rights that its role has, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_secretsmanager as sm
+
+from cdk_replicated_secret import ReplicaRemovalPolicy, ReplicatedSecret
+from local.cdk import Cdk
+from local.server import ACCOUNT, REGION, LocalAws
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("auth")]
+PARIS, VIRGINIA = "eu-west-3", "us-east-1"
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[LocalAws]:
+    with LocalAws(speed=20, auth=True) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def deploy(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Callable[[cdk.Stack], Any]], None]:
+    """Deploys a stack that a function builds."""
+    command = Cdk(aws.environment, tmp_path_factory.mktemp("cli"))
+    command.bootstrap()
+
+    def deployed(build: Callable[[cdk.Stack], Any]) -> None:
+        folder: Path = tmp_path_factory.mktemp("assembly")
+        app = cdk.App(outdir=str(folder))
+        build(cdk.Stack(app, "App", env=cdk.Environment(account=ACCOUNT, region=REGION)))
+        app.synth()
+        command.run("deploy", "--all", "--app", str(folder), "--require-approval", "never")
+
+    return deployed
+
+
+def replicas(aws: LocalAws, name: str) -> list[str]:
+    """The Regions in which the secret is InSync, by the primary; with what is left of tags of ours."""
+    described = aws.client("secretsmanager").describe_secret(SecretId=name)
+    tags = [tag["Key"] for tag in described.get("Tags", []) if tag["Key"].startswith("cdk-replicated-secret")]
+    listed = [e["Region"] for e in described.get("ReplicationStatus", []) if e["Status"] == "InSync"]
+    assert sorted(tags) == [f"cdk-replicated-secret:{region}" for region in sorted(listed)]
+    return sorted(listed)
+
+
+def exists(aws: LocalAws, name: str, region: str) -> bool:
+    client = aws.client("secretsmanager", region)
+    return any(found["Name"] == name for found in client.list_secrets()["SecretList"])
+
+
+def events(aws: LocalAws) -> list[str]:
+    """What failed in the stack, clean-ups included."""
+    told = aws.client("cloudformation").describe_stack_events(StackName="App")["StackEvents"]
+    return [event["ResourceStatusReason"] for event in told if event["ResourceStatus"].endswith("FAILED")]
+
+
+def test_the_rights_last_for_as_long_as_they_are_needed(
+    aws: LocalAws, deploy: Callable[[Callable[[cdk.Stack], Any]], None]
+) -> None:
+    """A Region is dropped, a secret is replaced by another, a whole replicated secret is taken out, one is promoted."""
+    secrets = aws.client("secretsmanager")
+    arns = {
+        name: str(secrets.create_secret(Name=name, SecretString=name)["ARN"])
+        for name in ("one", "two", "three", "four")
+    }
+
+    def named(stack: cdk.Stack, logical_id: str, secret: sm.ISecret, *regions: str, **more: Any) -> None:
+        ReplicatedSecret(stack, logical_id, secret=secret, regions=list(regions), **more)
+
+    def first(stack: cdk.Stack) -> None:
+        named(stack, "A", sm.Secret.from_secret_name_v2(stack, "One", "one"), PARIS, VIRGINIA)
+        named(stack, "B", sm.Secret.from_secret_complete_arn(stack, "Two", arns["two"]), PARIS)
+        named(stack, "C", sm.Secret.from_secret_partial_arn(stack, "Three", arns["three"][:-7]), VIRGINIA)
+        ReplicatedSecret(stack, "Own", regions=[PARIS, VIRGINIA])
+        promote = ReplicaRemovalPolicy.PROMOTE
+        named(stack, "D", sm.Secret.from_secret_name_v2(stack, "Four", "four"), PARIS, replica_removal_policy=promote)
+
+    def second(stack: cdk.Stack) -> None:
+        named(stack, "A", sm.Secret.from_secret_name_v2(stack, "One", "one"), PARIS)
+        named(stack, "B", sm.Secret.from_secret_partial_arn(stack, "Three", arns["three"][:-7]), PARIS)
+        ReplicatedSecret(stack, "Own", regions=[PARIS])
+
+    deploy(first)
+    assert [replicas(aws, name) for name in arns] == [[PARIS, VIRGINIA], [PARIS], [VIRGINIA], [PARIS]]
+    deploy(second)
+    assert [replicas(aws, name) for name in arns] == [[PARIS], [], [PARIS], []]
+    assert (exists(aws, "one", VIRGINIA), exists(aws, "two", PARIS), exists(aws, "four", PARIS)) == (False, False, True)
+    assert events(aws) == []
+
+    aws.client("cloudformation").delete_stack(StackName="App")
+    aws.client("cloudformation").get_waiter("stack_delete_complete").wait(
+        StackName="App", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+    assert [replicas(aws, name) for name in arns] == [[], [], [], []]
+    assert not any(exists(aws, name, PARIS) for name in ("one", "two", "three"))
