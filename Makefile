@@ -7,7 +7,7 @@ HANDLER := $(shell find handler -name '*.py' -o -name requirements.txt)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test soak mutants lint format bundle dist setup clean
+.PHONY: help demo local test soak mutants lint scan format bundle dist setup clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ lint: setup ## Check style, types and the arrows between the modules
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@PYTHONPATH=constructs:handler:. $(BIN)/lint-imports
+
+scan: setup build/checkov-venv/done ## Scan the synthesized templates with cdk-nag, cfn-lint and checkov
+	@$(BIN)/python -m tests.scan
 
 format: setup ## Format the code
 	@$(BIN)/ruff check --fix --exit-zero --quiet .
@@ -58,6 +61,12 @@ clean: ## Remove what the tasks have made
 node_modules/done: package.json package-lock.json
 	@echo "Installing the CDK CLI into node_modules"
 	@npm ci --silent --no-audit --no-fund
+	@touch $@
+
+build/checkov-venv/done: tests/scan/checkov-requirements.txt
+	@echo "Installing checkov into build/checkov-venv"
+	@$(PYTHON) -m venv --clear build/checkov-venv
+	@build/checkov-venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 build/handler.done: $(HANDLER) hatch_build.py | .venv/done
