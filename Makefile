@@ -42,8 +42,11 @@ format: setup ## Format the code
 
 bundle: build/handler.done ## Put the Lambda together in build/handler
 
-dist: setup ## Build the wheel and the source distribution into dist/
+dist: setup ## Build the wheel and the source distribution into dist/, and check them
+	@rm -rf dist
 	@$(BIN)/hatchling build --directory dist
+	@$(BIN)/twine check --strict dist/*
+	@$(BIN)/check-wheel-contents dist/*.whl
 
 setup: .venv/done node_modules/done build/handler.done ## Install everything into the checkout
 
