@@ -7,7 +7,7 @@ HANDLER := $(shell find handler -name '*.py' -o -name requirements.txt)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test soak mutants lint scan format bundle dist setup clean
+.PHONY: help demo local test soak mutants lint scan compat format bundle dist setup clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ lint: setup ## Check style, types and the arrows between the modules
 
 scan: setup build/checkov-venv/done ## Scan the synthesized templates with cdk-nag, cfn-lint and checkov
 	@$(BIN)/python -m tests.scan
+
+compat: dist ## Test the wheel with the lowest and the newest aws-cdk-lib, and type-check a user's project (2 minutes)
+	@$(BIN)/python -m tests.compat
 
 format: setup ## Format the code
 	@$(BIN)/ruff check --fix --exit-zero --quiet .
