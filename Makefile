@@ -7,7 +7,7 @@ HANDLER := $(shell find handler -name '*.py' -o -name requirements.txt)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test soak mutants lint format bundle dist setup docs clean
+.PHONY: help demo local test soak mutants lint scan compat docs format bundle dist setup clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -36,14 +36,23 @@ lint: setup ## Check style, types and the arrows between the modules
 docs: setup ## Write docs/construct.md from the docstrings
 	@$(BIN)/python docs/build_construct.py
 
+scan: setup build/checkov-venv/done ## Scan the synthesized templates with cdk-nag, cfn-lint and checkov
+	@$(BIN)/python -m tests.scan
+
+compat: dist ## Test the wheel with the lowest and the newest aws-cdk-lib, and type-check a user's project (2 minutes)
+	@$(BIN)/python -m tests.compat
+
 format: setup ## Format the code
 	@$(BIN)/ruff check --fix --exit-zero --quiet .
 	@$(BIN)/ruff format .
 
 bundle: build/handler.done ## Put the Lambda together in build/handler
 
-dist: setup ## Build the wheel and the source distribution into dist/
+dist: setup ## Build the wheel and the source distribution into dist/, and check them
+	@rm -rf dist
 	@$(BIN)/hatchling build --directory dist
+	@$(BIN)/twine check --strict dist/*
+	@$(BIN)/check-wheel-contents dist/*.whl
 
 setup: .venv/done node_modules/done build/handler.done ## Install everything into the checkout
 
@@ -61,6 +70,12 @@ clean: ## Remove what the tasks have made
 node_modules/done: package.json package-lock.json
 	@echo "Installing the CDK CLI into node_modules"
 	@npm ci --silent --no-audit --no-fund
+	@touch $@
+
+build/checkov-venv/done: tests/scan/checkov-requirements.txt
+	@echo "Installing checkov into build/checkov-venv"
+	@$(PYTHON) -m venv --clear build/checkov-venv
+	@build/checkov-venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 build/handler.done: $(HANDLER) hatch_build.py | .venv/done

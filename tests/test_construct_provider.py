@@ -81,6 +81,56 @@ def test_every_prop_reaches_the_function(stack: cdk.Stack) -> None:
     Template.from_stack(stack).resource_count_is("AWS::Logs::LogGroup", 1)
 
 
+def rights(stack: cdk.Stack) -> dict[str, tuple[set[str], object]]:
+    """What the function's role may do by itself: actions and resource by the policy's name."""
+    granted = {}
+    for policy in properties(stack, "AWS::IAM::Role")["Policies"]:
+        (statement,) = policy["PolicyDocument"]["Statement"]
+        granted[policy["PolicyName"]] = (set(statement["Action"]), statement["Resource"])
+    return granted
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["its own", "given"])
+def test_its_role_may_log_to_its_log_group_and_nowhere_else(stack: cdk.Stack, *, given: bool) -> None:
+    group = logs.LogGroup(stack, "Group") if given else None
+    ReplicationProvider.get_or_create(stack, log_group=group)
+    (logical_id,) = Template.from_stack(stack).find_resources("AWS::Logs::LogGroup")
+    assert rights(stack) == {
+        "Logs": ({"logs:CreateLogStream", "logs:PutLogEvents"}, {"Fn::GetAtt": [logical_id, "Arn"]})
+    }
+    assert "ManagedPolicyArns" not in properties(stack, "AWS::IAM::Role")
+
+
+def test_an_imported_log_group_is_named_with_its_streams(stack: cdk.Stack) -> None:
+    group = logs.LogGroup.from_log_group_name(stack, "Group", "replication")
+    ReplicationProvider.get_or_create(stack, log_group=group)
+    assert ":log-group:replication:*" in str(rights(stack)["Logs"][1])
+
+
+def test_in_a_vpc_its_role_may_manage_network_interfaces(stack: cdk.Stack) -> None:
+    """What AWSLambdaVPCAccessExecutionRole gives, without its rights to every log group."""
+    vpc = ec2.Vpc.from_vpc_attributes(
+        stack, "Vpc", vpc_id="vpc-1", availability_zones=["us-west-2a"], private_subnet_ids=["subnet-1"]
+    )
+    ReplicationProvider.get_or_create(stack, vpc=vpc)
+    actions = {
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ec2:UnassignPrivateIpAddresses",
+    }
+    assert rights(stack)["Vpc"] == (actions, "*")
+
+
+def test_the_function_comes_after_its_role_and_goes_before_it(stack: cdk.Stack) -> None:
+    ReplicationProvider.get_or_create(stack)
+    (function,) = Template.from_stack(stack).find_resources("AWS::Lambda::Function").values()
+    (role,) = Template.from_stack(stack).find_resources("AWS::IAM::Role")
+    assert function["DependsOn"] == [role]
+
+
 def test_the_retention_of_its_own_log_group(stack: cdk.Stack) -> None:
     ReplicationProvider.get_or_create(stack, log_retention=logs.RetentionDays.ONE_WEEK)
     assert properties(stack, "AWS::Logs::LogGroup")["RetentionInDays"] == 7

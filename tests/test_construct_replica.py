@@ -128,7 +128,7 @@ def test_a_generated_name_is_a_reference_across_regions(app: cdk.App) -> None:
 def test_and_explicit_regions_or_cdk_says_so(app: cdk.App, paris: cdk.Stack) -> None:
     replica = ReplicatedSecret(cdk.Stack(app, "Agnostic"), "Database", regions=["eu-west-3"]).replica("eu-west-3")
     replica.grant_read(reader(paris))
-    with pytest.raises(RuntimeError, match="only supported for stacks with an explicit region defined"):
+    with pytest.raises(RuntimeError, match="references are only supported for stacks"):
         app.synth()
 
 

@@ -29,6 +29,17 @@ _RUNTIME = lambda_.Runtime.PYTHON_3_13
 # MiB.
 _MEMORY = 256
 _LOG_RETENTION = logs.RetentionDays.THREE_MONTHS
+_LOG_ACTIONS = ["logs:CreateLogStream", "logs:PutLogEvents"]
+# What Lambda needs of the role to run in a VPC. EC2 knows no resource for the Describe actions, nor for an interface
+# before it is made.
+_VPC_ACTIONS = [
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+]
 _ID = "ReplicatedSecretProvider"
 _POLICIES = "Policies"
 
@@ -41,7 +52,8 @@ class ReplicationProviderProps(TypedDict, total=False):
     S3 URLs and Secrets Manager in every Region that it replicates to.
     ``log_group``: where it logs; a group of its own. ``log_retention``: of its own group; three months.
     ``runtime``: a Python; 3.13.
-    ``role``: a role that may write logs; a role of its own. It is given the rights to replicate.
+    ``role``: a role that may write logs, and in a VPC manage network interfaces; a role of its own. It is given the
+    rights to replicate.
     ``on_failure``, ``dead_letter_queue``: where events go that it crashed on; nowhere. A replication that fails is no
     crash: CloudFormation is told.
     ``reserved_concurrent_executions``: the most at a time; the account's.
@@ -94,6 +106,8 @@ class ReplicationProvider(Construct):
         options: dict[str, Any] = dict(self._props)
         if "log_retention" in options:
             options["log_group"] = logs.LogGroup(self, "Logs", retention=options.pop("log_retention"))
+        if "role" not in options:
+            options["role"] = self._role(options["log_group"], in_vpc="vpc" in options)
         self.function: lambda_.Function = lambda_.Function(
             self,
             "Handler",
@@ -106,6 +120,22 @@ class ReplicationProvider(Construct):
             **options,
         )
         """The function, for alarms and the like."""
+
+    def _role(self, log_group: logs.ILogGroup, *, in_vpc: bool) -> iam.Role:
+        """A role that may log to its own group only, where the managed policy would allow every group.
+
+        The rights are part of the role: the function depends on it, so they are there before it and until after it.
+        """
+        allowed = {"Logs": iam.PolicyStatement(actions=_LOG_ACTIONS, resources=[log_group.log_group_arn])}
+        if in_vpc:
+            allowed["Vpc"] = iam.PolicyStatement(actions=_VPC_ACTIONS, resources=["*"])
+        return iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            description="The function of Custom::ReplicatedSecret",
+            inline_policies={name: iam.PolicyDocument(statements=[given]) for name, given in allowed.items()},
+        )
 
     @classmethod
     def get_or_create(cls, scope: Construct, **props: Unpack[ReplicationProviderProps]) -> ReplicationProvider:
