@@ -1,6 +1,6 @@
 """Histories for as long as one likes: ``python -m tests.soak --minutes 10``.
 
-Each round has a seed, which is printed: with ``--seed`` what failed can be had again.
+Each round has a seed, which is printed: with ``--seed`` what failed can be had again, and is made short.
 """
 
 from __future__ import annotations
@@ -12,43 +12,49 @@ import time
 import traceback
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 
-from hypothesis import HealthCheck, seed, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.histories import Histories
 
-EXAMPLES, STEPS, PROCESSES = 300, 25, 2
+PROCESSES = 2
 
 
 def main() -> int:
-    """Run rounds until the time is over or one fails."""
+    """Run rounds until the time is over, or there were enough, or one fails."""
     parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--rounds", type=int, default=10**9, help="no more than so many")
+    parser.add_argument("--examples", type=int, default=250, help="histories in a round")
+    parser.add_argument("--steps", type=int, default=12, help="steps in a history, at most")
     parser.add_argument("--seed", type=int, help="run this round alone")
     options = parser.parse_args()
     if options.seed is not None:
-        return _told(options.seed, play(options.seed))
-    end, rounds, failed = time.monotonic() + 60 * options.minutes, 0, 0
+        return _told(options.seed, play(options.seed, options.examples, options.steps, shrink=True))
+    end, started, rounds, failed = time.monotonic() + 60 * options.minutes, 0, 0, 0
     with ProcessPoolExecutor(PROCESSES) as pool:
         running: dict[Future[str], int] = {}
-        while not failed and (running or time.monotonic() < end):
-            while len(running) < PROCESSES and time.monotonic() < end:
-                number = random.SystemRandom().randrange(2**32)
-                running[pool.submit(play, number)] = number
+        while True:
+            while len(running) < PROCESSES and started < options.rounds and not failed and time.monotonic() < end:
+                number, started = random.SystemRandom().randrange(2**32), started + 1
+                running[pool.submit(play, number, options.examples, options.steps)] = number
+            if not running:
+                break
             for done in wait(running, return_when=FIRST_COMPLETED).done:
                 rounds += 1
                 failed += _told(running.pop(done), done.result())
-    print(f"{rounds} rounds of {EXAMPLES} histories, {failed} failed")
+    print(f"{rounds} rounds of {options.examples} histories, {failed} failed")
     return int(bool(failed))
 
 
-def play(number: int) -> str:
-    """One round; how it failed, or nothing."""
+def play(number: int, examples: int, steps: int, *, shrink: bool = False) -> str:
+    """One round; how it failed, or nothing. To make a failure short takes minutes."""
     profile = settings(
-        max_examples=EXAMPLES,
-        stateful_step_count=STEPS,
+        max_examples=examples,
+        stateful_step_count=steps,
         deadline=None,
         database=None,
+        phases=[Phase.generate, *([Phase.shrink] if shrink else [])],
         suppress_health_check=list(HealthCheck),
     )
 

@@ -1,21 +1,20 @@
-"""Made-up histories, in pieces that can run at the same time."""
+"""Made-up histories, in processes of their own. ``make soak`` goes on, and makes short what fails."""
 
 from __future__ import annotations
 
-import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis.stateful import run_state_machine_as_test
+import os
+import subprocess
+import sys
+from pathlib import Path
 
-from tests.histories import Histories
-
-PIECES, EXAMPLES = 4, 500
+ROOT = Path(__file__).parent.parent
 
 
-@pytest.mark.parametrize("piece", range(PIECES))
-def test_histories(piece: int) -> None:
-    run_state_machine_as_test(
-        Histories,
-        settings=settings(
-            max_examples=EXAMPLES, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+def test_histories() -> None:
+    command = [sys.executable, "-m", "tests.soak", "--rounds", "4", "--examples", "100", "--steps", "12"]
+    path = os.pathsep.join([str(ROOT), str(ROOT / "handler")])
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | {"PYTHONPATH": path}, text=True, capture_output=True, check=False
     )
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr
+    assert "4 rounds of 100 histories, 0 failed" in done.stdout
