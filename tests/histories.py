@@ -198,13 +198,13 @@ class Histories(RuleBasedStateMachine):
 
     @rule(secret=secrets, region=regions, key=st.sampled_from(KEYS[:3]))
     def replicate_by_hand(self, secret: str, region: str, key: str) -> None:
-        assume(self.world.model.find(region, secret) is None and region not in self.entries(secret))
+        # What takes the place of one that a stack had made, and its key, nobody can tell from it.
+        assume(
+            self.world.model.find(region, secret) is None
+            and region not in {**self.entries(secret), **self.tags(secret)}
+        )
         entry = {"Region": region} | ({"KmsKeyId": key} if key else {})
         self.by_hand(secret, "replicate_secret_to_regions", AddReplicaRegions=[entry])
-        for name, stack in self.stacks.items():
-            # What takes the place of one that a stack had made, nobody can tell from it.
-            if self.tagged(stack).get(place := (region, self.arns[secret].replace(PRIMARY, region))) == "created":
-                self.makers[place] = name
 
     @rule(secret=secrets, region=regions, wait=st.sampled_from([0, 100]))
     def remove_by_hand(self, secret: str, region: str, wait: float) -> None:
