@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from aws_cdk import Stack, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -44,15 +47,28 @@ def grant_decrypt(stack: Stack, grantee: iam.IGrantable, region: str, key: kms.I
     Returns:
         The grant; None where none is needed.
     """
+    named = in_a_policy(stack, region, key)
+    if named is None:
+        return None
+    resource, conditions = named
+    return iam.Grant.add_to_principal(
+        grantee=grantee, actions=["kms:Decrypt"], resource_arns=[resource], conditions=conditions
+    )
+
+
+def in_a_policy(
+    stack: Stack, region: str, key: kms.IKey | str | None
+) -> tuple[str, dict[str, Mapping[str, Any]]] | None:
+    """A key's use through Secrets Manager as a policy has it: resource and conditions; None: it is the default key."""
     arn = key_arn(stack, region, key)
     if arn is None:
         return None
-    conditions = {"StringEquals": {"kms:ViaService": f"secretsmanager.{region}.{stack.url_suffix}"}}
-    place, alias, name = arn.partition(":alias/")
-    if alias:
-        # IAM cannot name a key by its alias: any key of that place which has the alias.
-        arn = f"{place}:key/*"
-        conditions["ForAnyValue:StringEquals"] = {"kms:ResourceAliases": f"alias/{name}"}
-    return iam.Grant.add_to_principal(
-        grantee=grantee, actions=["kms:Decrypt"], resource_arns=[arn], conditions=conditions
-    )
+    conditions: dict[str, Mapping[str, Any]] = {
+        "StringEquals": {"kms:ViaService": f"secretsmanager.{region}.{stack.url_suffix}"}
+    }
+    place, is_alias, name = arn.partition(":alias/")
+    if not is_alias:
+        return arn, conditions
+    # IAM cannot name a key by its alias: any key of that place which has the alias.
+    conditions["ForAnyValue:StringEquals"] = {"kms:ResourceAliases": f"alias/{name}"}
+    return f"{place}:key/*", conditions

@@ -11,7 +11,7 @@ from aws_cdk import ArnFormat, Aws, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as sm
 
-from .keys import key_arn
+from .keys import in_a_policy
 from .primary import cfn_secret
 from .regions import ReplicaRegion, ReplicaRemovalPolicy
 
@@ -123,16 +123,8 @@ def _to_a_named_one(stack: Stack, secret: sm.ISecret, limits: Conditions, *, pro
 
 def _to_a_key(stack: Stack, actions: tuple[str, ...], region: str, key: Any) -> list[Right]:
     """A customer key, through Secrets Manager only."""
-    arn = key_arn(stack, region, key)
-    if arn is None:
-        return []
-    equals = {"kms:ViaService": f"secretsmanager.{region}.{stack.url_suffix}"}
-    place, is_alias, name = arn.partition(":alias/")
-    if not is_alias:
-        return [Right(actions, arn, {"StringEquals": equals})]
-    # IAM cannot name a key by its alias: any key of that place which has the alias.
-    has_alias = {"kms:ResourceAliases": f"alias/{name}"}
-    return [Right(actions, f"{place}:key/*", {"StringEquals": equals, "ForAnyValue:StringEquals": has_alias})]
+    named = in_a_policy(stack, region, key)
+    return [Right(actions, *named)] if named else []
 
 
 def _arn(stack: Stack, region: str, account: str, name: str, partition: str | None = None) -> str:
