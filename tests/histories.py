@@ -9,9 +9,9 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
-from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -74,6 +74,7 @@ faults: st.SearchStrategy[list[Fault]] = st.just([]) | st.lists(
     st.builds(Fault, st.sampled_from(CALLS), st.integers(0, 3), st.integers(1, 4), st.sampled_from(KINDS)),
     min_size=1, max_size=2,
 )  # fmt: skip
+choices = st.integers(0, len(REGIONS) - 1)
 seeds = st.none() | st.integers(0, 2**16)
 
 
@@ -127,9 +128,12 @@ class Histories(RuleBasedStateMachine):
 
     @rule(name=stacks, template=templates(), faults=faults, seed=seeds)
     def deploy(self, name: str, template: Template, faults: list[Fault], seed: int | None) -> None:
-        """With a seed, each request is delivered twice, at the same time."""
+        """With a seed, each request is delivered twice, at the same time. What is stuck goes on first."""
         stack = self.stacks[name]
-        assume(not stack.is_stuck)
+        if stack.is_stuck:
+            with self.watched(name, {}, faults), self.failing(may=True):
+                stack.resume()
+            return
         for properties in template.values():
             if properties["SecretId"].startswith("arn:"):
                 properties["SecretId"] = self.arns[properties["SecretId"].removeprefix("arn:")]
@@ -145,12 +149,6 @@ class Histories(RuleBasedStateMachine):
             self.forget_keys_that_moved(name, template)
 
     @rule(name=stacks, faults=faults)
-    def resume(self, name: str, faults: list[Fault]) -> None:
-        assume(self.stacks[name].is_stuck)
-        with self.watched(name, {}, faults), self.failing(may=True):
-            self.stacks[name].resume()
-
-    @rule(name=stacks, faults=faults)
     def delete(self, name: str, faults: list[Fault]) -> None:
         with self.watched(name, {}, faults), self.failing(may=bool(faults)):
             self.stacks[name].delete()
@@ -162,9 +160,12 @@ class Histories(RuleBasedStateMachine):
         """P4: another resource fails while a Create runs; its Delete comes with an id that CloudFormation made up."""
         stack = self.stacks[name]
         new = [(logical_id, p) for logical_id, p in template.items() if logical_id not in stack.resources]
-        assume(new and not new[0][1]["SecretId"].startswith("arn:"))
+        taken = {replica for known in self.declared(name) for replica in replicas(known)}
+        new = [(logical_id, p) for logical_id, p in new if not replicas(p).keys() & taken]
+        if not new:
+            return
         logical_id, properties = new[0]
-        assume(not any(replicas(properties).keys() & replicas(other).keys() for other in self.declared(name)))
+        properties["SecretId"] = secret_of(properties)
         create = stack.request("Create", logical_id, properties)
         delete = stack.request("Delete", logical_id, properties, stack.invented_id(logical_id))
         is_over = []
@@ -175,8 +176,11 @@ class Histories(RuleBasedStateMachine):
 
         def deleting(clock: Clock) -> Any:
             # What is deleted before anything was tagged, and then made, nobody can know of.
-            while not is_over and not self.tagged(stack, logical_id):
-                clock.sleep(0)
+            # A Create that waits goes on only when time does.
+            for turn in count(1):
+                if is_over or self.tagged(stack, logical_id):
+                    break
+                clock.sleep(0 if turn % 20 else 0.1)
             clock.sleep(pause)
             return self.world.deliver(delete, clock)
 
@@ -199,38 +203,41 @@ class Histories(RuleBasedStateMachine):
     @rule(secret=secrets, region=regions, key=st.sampled_from(KEYS[:3]))
     def replicate_by_hand(self, secret: str, region: str, key: str) -> None:
         # What takes the place of one that a stack had made, and its key, nobody can tell from it.
-        assume(
-            self.world.model.find(region, secret) is None
-            and region not in {**self.entries(secret), **self.tags(secret)}
-        )
+        if self.world.model.find(region, secret) or region in {**self.entries(secret), **self.tags(secret)}:
+            return
         entry = {"Region": region} | ({"KmsKeyId": key} if key else {})
         self.by_hand(secret, "replicate_secret_to_regions", AddReplicaRegions=[entry])
 
-    @rule(secret=secrets, region=regions, wait=st.sampled_from([0, 100]))
-    def remove_by_hand(self, secret: str, region: str, wait: float) -> None:
-        assume(region in self.entries(secret))
+    @rule(secret=secrets, choice=choices, wait=st.sampled_from([0, 100]))
+    def remove_by_hand(self, secret: str, choice: int, wait: float) -> None:
+        if not (entries := sorted(self.entries(secret))):
+            return
+        region = entries[choice % len(entries)]
         self.by_hand(secret, "remove_regions_from_replication", RemoveReplicaRegions=[region])
         self.world.clock.sleep(wait)
         self.note(HAND)
 
     @rule(secret=secrets, region=regions)
     def put_in_the_way(self, secret: str, region: str) -> None:
-        assume(self.world.model.find(region, secret) is None)
+        if self.world.model.find(region, secret):
+            return
         self.world.create(secret, region)
         self.touched(secret)
 
-    @rule(secret=secrets, region=regions)
-    def clear_away(self, secret: str, region: str) -> None:
-        found = self.world.model.find(region, secret)
-        assume(found and not found.is_replica)
-        self.world.client(region).delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
-        self.touched(secret)
+    @rule(choice=choices)
+    def clear_away(self, choice: int) -> None:
+        """What is in the way of a replica, or was promoted."""
+        alone = sorted((place for place, what in self.places().items() if what.primary_region is None))
+        if alone:
+            region, arn = alone[choice % len(alone)]
+            self.world.client(region).delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
+            self.touched(next(secret for secret in SECRETS if secret in arn))
 
-    @rule(secret=secrets, region=regions)
-    def break_off(self, secret: str, region: str) -> None:
-        assume(region in self.entries(secret))
-        self.world.model.break_off(PRIMARY, secret, region, "network error")
-        self.touched(secret)
+    @rule(secret=secrets, choice=choices)
+    def break_off(self, secret: str, choice: int) -> None:
+        if entries := sorted(self.entries(secret)):
+            self.world.model.break_off(PRIMARY, secret, entries[choice % len(entries)], "network error")
+            self.touched(secret)
 
     @rule(secret=secrets)
     def make_anew(self, secret: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from local.secrets_manager import Dialect
-from local.secrets_manager.dialect import BadRegion, FailedAgain, OtherKey, RemoveAbsent
+from local.secrets_manager.dialect import BadRegion, FailedAgain, OtherKey, RemoveAbsent, WhileRemoving
 from secret_replication.errors import (
     AccessDeniedError,
     RefusedError,
@@ -261,6 +261,17 @@ def test_one_stale_not_found_does_not_cost_the_replica_that_is_to_be_promoted(wo
     world.succeed(event())
     fail(world, "describe eu-west-3", SecretNotFoundError("stale"), 1)
     world.succeed(event("Delete", PhysicalResourceId=world.arn, ReplicaRemovalPolicy="Promote"))
+    assert world.exists(R)
+
+
+def test_a_replica_that_waits_for_an_earlier_one_to_go_is_promoted_when_it_is_there() -> None:
+    world = World(Dialect(while_removing=WhileRemoving.WAITS), direct=True)
+    world.succeed(event())
+    world.client().remove_regions_from_replication(SecretId=world.arn, RemoveReplicaRegions=[R])
+    world.client().replicate_secret_to_regions(SecretId=world.arn, AddReplicaRegions=[{"Region": R}])
+    world.succeed(event("Delete", PhysicalResourceId=world.arn, ReplicaRemovalPolicy="Promote"))
+    world.clock.sleep(100)
+    assert world.journal.writes == ["promote eu-west-3", "promote eu-west-3", "untag eu-west-3"]
     assert world.exists(R)
 
 

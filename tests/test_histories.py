@@ -11,10 +11,10 @@ ROOT = Path(__file__).parent.parent
 
 
 def test_histories() -> None:
-    command = [sys.executable, "-m", "tests.soak", "--rounds", "4", "--examples", "100", "--steps", "12"]
+    command = [sys.executable, "-m", "tests.soak", "--rounds", "8", "--examples", "250", "--steps", "12"]
     path = os.pathsep.join([str(ROOT), str(ROOT / "handler")])
     done = subprocess.run(
         command, cwd=ROOT, env=os.environ | {"PYTHONPATH": path}, text=True, capture_output=True, check=False
     )
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr
-    assert "4 rounds of 100 histories, 0 failed" in done.stdout
+    assert "8 rounds of 250 histories, 0 failed" in done.stdout

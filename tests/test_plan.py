@@ -135,6 +135,9 @@ REPLICA: dict[str, Callable[[Case], bool]] = {
     "absent, its Region has it": lambda case: case.found is None and case.elsewhere is Elsewhere.REPLICA,
     "listed": lambda case: case.found is not None,
     "listed, its Region has it": lambda case: case.found is not None and case.elsewhere is Elsewhere.REPLICA,
+    "not yet InSync, its Region has one": lambda case: (
+        case.has_status("InProgress", "Detached") and case.elsewhere is Elsewhere.REPLICA
+    ),
     "listed, its Region does not answer": lambda case: (
         case.found is not None and case.elsewhere is Elsewhere.UNVERIFIED
     ),
@@ -186,7 +189,7 @@ def undeclared() -> Iterator[Case]:
         for promoted, refused, resting in itertools.product((False, True), repeat=3)
     ]
     for claim, found, elsewhere, policy, known in itertools.product(
-        [None, CREATED, ADOPTED, *taken, *theirs], [None, IN_SYNC, PENDING, TAKEN], ASKED, RemovalPolicy, tried
+        [None, CREATED, ADOPTED, *taken, *theirs], [None, IN_SYNC, PENDING, STRANGE, TAKEN], ASKED, RemovalPolicy, tried
     ):
         yield Case(claim, found, elsewhere, policy=policy, tried=known)
 

@@ -143,10 +143,13 @@ def _dropped(region: str, claim: Claim, policy: RemovalPolicy, observed: Observe
     if claim.origin is Origin.ADOPTED or policy is RemovalPolicy.RETAIN:
         return Step.UNTAG
     there = observed.elsewhere.get(region)
-    if region not in observed.replicas:
+    replica = observed.replicas.get(region)
+    if replica is None:
         return Step.WAIT if there is Elsewhere.REPLICA else Step.UNTAG
     if policy is RemovalPolicy.PROMOTE and there is Elsewhere.REPLICA:
-        return Step.WAIT if tried.promoted else Step.PROMOTE
+        # What is there may be an earlier replica on its way out, which this one waits for.
+        too_early = tried.refused and replica.status not in (IN_SYNC, FAILED)
+        return Step.WAIT if tried.promoted or too_early else Step.PROMOTE
     # Where the Region does not answer, promoting is tried all the same: removing would lose the replica.
     if policy is RemovalPolicy.PROMOTE and there is Elsewhere.UNVERIFIED and not tried.promoted:
         return Step.UNTAG if tried.refused else Step.PROMOTE
