@@ -15,8 +15,8 @@ help: ## List the tasks
 demo: setup ## Deploy, change and destroy a replicated secret on local AWS (KEEP=1 leaves local AWS running)
 	@exec $(BIN)/python -m local.demo $(if $(KEEP),--keep)
 
-local: setup ## Start local AWS and print the environment for your own cdk and aws (SPEED=20 to hurry, PORT=4566)
-	@exec $(BIN)/python -m local --speed $(or $(SPEED),1) --port $(or $(PORT),0)
+local: setup ## Start local AWS and print the environment for your own cdk and aws (SPEED=20 to hurry, PORT=4566, AUTH=1 enforces IAM)
+	@exec $(BIN)/python -m local --speed $(or $(SPEED),1) --port $(or $(PORT),0) $(if $(AUTH),--auth)
 
 test: setup ## Run every test
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(TESTS)

@@ -111,6 +111,14 @@ def _replace_service(models: _Models, authorization: _Authorization) -> None:
         parameters = {"SecretId": secret_id, "SecretString": secret_string}
         return models.tried("PutSecretValue", parameters) is not None
 
+    def put_value(parameters: dict[str, Any]) -> _Response:
+        """How ``AWS::SecretsManager::SecretTargetAttachment`` adds a database's host and port."""
+        try:
+            models.call("PutSecretValue", parameters)
+        except ApiError as error:
+            return error.status, {}, error.message.encode()
+        return 200, {}, b""
+
     def delete(secret_id: str) -> bool:
         parameters = {"SecretId": secret_id, "ForceDeleteWithoutRecovery": True}
         return models.tried("DeleteSecret", parameters) is not None
@@ -124,6 +132,7 @@ def _replace_service(models: _Models, authorization: _Authorization) -> None:
     service._resolve = resolve
     service.create_secret_in_process = create
     service.put_secret_value_in_process = put
+    service._put_secret_value = put_value
     service.delete_secret_in_process = delete
     service.secret_policy_for_arn = policy
     service.reset = models.reset

@@ -171,7 +171,7 @@ def test_the_replica_of_a_databases_secret_has_its_password(aws: LocalAws, deplo
     arn = outputs(aws, "RdsSecret")["ReplicatedArn"]
     replica = value(aws, arn.replace(REGION, PARIS), PARIS)
     assert replica == value(aws, arn, REGION)
-    assert {"username", "password"} <= set(json.loads(replica))
+    assert {"username", "password", "engine", "host", "port"} <= set(json.loads(replica))
 
 
 @pytest.mark.e2e
