@@ -252,6 +252,25 @@ def contract_rollback_of_a_replacement(
 
 
 @contract
+@given(worlds, declarations, st.booleans(), st.booleans())
+def contract_rollback_of_a_replacement_that_failed(
+    world: World, before: dict[str, str], made_anew: bool, failed_id_counts: bool
+) -> None:
+    """What a failed Update got done on another secret MUST go in the rollback, its own secret made anew or not."""
+    world.create("app/other")
+    world.create("app/other", "us-east-1")
+    stack = Stack("app", world.deliver, failed_id_counts=failed_id_counts)
+    deployed(world, stack, {"One": properties({} if made_anew else before)})
+    if made_anew:
+        world.client().delete_secret(SecretId=NAME, ForceDeleteWithoutRecovery=True)
+        world.arn = world.create()
+    assert not stack.deploy({"One": properties({"eu-west-3": "", "us-east-1": ""}, "app/other")})
+    assert replicas(world, "app/other") == {}
+    assert world.model.find("eu-west-3", "app/other") is None
+    assert stack.resources["One"].physical_id == world.arn
+
+
+@contract
 @given(worlds, names, names, declarations, st.booleans())
 def contract_p1_one_answer(world: World, stack: str, logical_id: str, regions: dict[str, str], exists: bool) -> None:
     """P1: there MUST be one answer of at most 4,096 bytes, with the ids, and with a Reason where it is FAILED."""

@@ -62,22 +62,23 @@ def serve(
     run = Reconciler(aws, _desired(request), patience, log, seen)
     answer = _carry_out(request, run, lambda observed: success(observed, regions, event))
     report(request, run, answer, log, metrics)
-    if request.previous and not answer.reason and answer.physical_id == request.physical_id:
-        _take_back(request.owner, request.previous, answer.physical_id, aws, patience, log)
+    if request.previous and not answer.reason:
+        known_ids = (answer.physical_id, request.physical_id)
+        _take_back(request.owner, request.previous, known_ids, aws, patience, log)
     return answer
 
 
 def _take_back(
-    owner: Owner, previous: Declaration, arn: str, aws: SecretsManager, patience: Patience, log: Log
+    owner: Owner, previous: Declaration, known_ids: tuple[str, str], aws: SecretsManager, patience: Patience, log: Log
 ) -> None:
     """Delete what an update to another secret got done there before it failed: this is its rollback.
 
-    The id is the one from before that update: CloudFormation knows of no other and may send no Delete for it (P11).
+    CloudFormation sends Deletes for the ids that it knows, which are the answer's and the one from before; another
+    secret than these it may never have heard of (P11).
     """
     try:
         other = str(aws.describe(previous.secret_id).arn)
-        # The same secret by another name: a name in place of its ARN.
-        if other != arn:
+        if other not in known_ids:
             Reconciler(aws, Desired(owner, policy=previous.policy), patience, log, lambda _: None).run(other)
     except ReplicationError as error:
         log.warning(f"the rollback could not clean up: {error}", action="ANSWER", region="", secret=previous.secret_id)
