@@ -43,7 +43,7 @@ class Stack:
     """
 
     def __init__(self, name: str, deliver: Deliver, *, failed_id_counts: bool = False) -> None:
-        self.id = f"arn:aws:cloudformation:us-west-2:000000000000:stack/{name}/{uuid.uuid5(uuid.NAMESPACE_DNS, name)}"
+        self._name, self._lives = name, 0
         self._deliver, self._failed_id_counts = deliver, failed_id_counts
         self._requests = 0
         self._to_do: list[Callable[[], None]] = []
@@ -51,6 +51,12 @@ class Stack:
         self.reason = ""
         self.forgotten: list[Resource] = []
         self.last: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
+
+    @property
+    def id(self) -> str:
+        """A stack that is deleted and made again has another."""
+        unique = uuid.uuid5(uuid.NAMESPACE_DNS, f"{self._name} {self._lives}")
+        return f"arn:aws:cloudformation:us-west-2:000000000000:stack/{self._name}/{unique}"
 
     @property
     def is_stuck(self) -> bool:
@@ -84,6 +90,7 @@ class Stack:
             RollbackFailedError: a resource could not be deleted; the others were.
         """
         self._to_do = [lambda name=name: self._delete(name) for name in list(self.resources)]  # type: ignore[misc]
+        self._to_do.append(self._end)
         self.resume()
 
     def resume(self) -> None:
@@ -157,6 +164,10 @@ class Stack:
         if answer["Status"] == "FAILED":
             raise RollbackFailedError(answer["Reason"])
         del self.resources[logical_id], self.last[logical_id]
+
+    def _end(self) -> None:
+        self.forgotten.clear()
+        self._lives += 1
 
     def _clean_up(self, logical_id: str, old: Resource) -> None:
         for _ in range(_CLEAN_UPS):

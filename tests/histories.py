@@ -178,7 +178,7 @@ class Histories(RuleBasedStateMachine):
             # What is deleted before anything was tagged, and then made, nobody can know of.
             # A Create that waits goes on only when time does.
             for turn in count(1):
-                if is_over or self.tagged(stack, logical_id):
+                if is_over or self.tagged(stack.id, logical_id):
                     break
                 clock.sleep(0 if turn % 20 else 0.1)
             clock.sleep(pause)
@@ -187,7 +187,7 @@ class Histories(RuleBasedStateMachine):
         with self.watched(name, template, []):
             _, answer = Turns(self.world.clock, random.Random(seed).randrange).take([creating, deleting])
             assert answer["Status"] == "SUCCESS", answer["Reason"]
-            assert not self.tagged(stack, logical_id)
+            assert not self.tagged(stack.id, logical_id)
             # What the Create has added after the Delete looked, it has taken back.
             self.world.clock.sleep(100)
 
@@ -298,18 +298,18 @@ class Histories(RuleBasedStateMachine):
         tags = self.world.client().describe_secret(SecretId=self.arns[secret])["Tags"]
         return {tag["Key"].removeprefix(TAG): tag["Value"].split() for tag in tags if tag["Key"].startswith(TAG)}
 
-    def tagged(self, stack: Stack, logical_id: str = "") -> dict[tuple[str, str], str]:
+    def tagged(self, stack_id: str, logical_id: str = "") -> dict[tuple[str, str], str]:
         """What is tagged as a stack's, or a resource's: by Region and ARN, created or adopted."""
         return {
             (region, self.arns[secret].replace(PRIMARY, region)): words[0]
             for secret in SECRETS
             for region, words in self.tags(secret).items()
-            if stack.id.endswith(words[2]) and logical_id in ("", words[3].split("/")[0])
+            if stack_id.endswith(words[2]) and logical_id in ("", words[3].split("/")[0])
         }
 
     def created(self, stack: Stack) -> set[tuple[str, str]]:
         """What is tagged as made by a stack."""
-        return {place for place, origin in self.tagged(stack).items() if origin == "created"}
+        return {place for place, origin in self.tagged(stack.id).items() if origin == "created"}
 
     def listed(self) -> set[tuple[str, str]]:
         """What the primaries list."""
@@ -361,6 +361,9 @@ class Histories(RuleBasedStateMachine):
     def watched(self, name: str, template: Template, faults: list[Fault]) -> Iterator[None]:
         """A stack does something, while calls fail. Only its own may have changed, and nothing may be left behind."""
         stack, before = self.stacks[name], self.places()
+        # CloudFormation knows a secret that is gone, and nothing of the one that is there now under its name.
+        lost_sight = any(resource.physical_id not in self.arns.values() for resource in stack.resources.values())
+        excused = bool(stack.forgotten) or lost_sight
         asked, listed = dict(stack.last), self.listed() - self.created(stack)
         properties = [*template.values(), *self.declared(name)]
         counts = {(fault, when): 0 for fault in faults for when in ("before", "after")}
@@ -384,10 +387,10 @@ class Histories(RuleBasedStateMachine):
                 (self.good.add if succeeded else self.good.discard)((name, logical_id))
         self.nothing_else_has_changed(name, before, properties)
         # An entry that was there already stays somebody else's, even when its replica comes only now.
-        adopted = {place for place, origin in self.tagged(stack).items() if origin == "adopted"}
-        self.makers |= dict.fromkeys(adopted & listed & self.makers.keys(), HAND)
+        were_replicas = {place for place, was in before.items() if was.primary_region and not was.going}
+        self.makers |= dict.fromkeys(listed & self.makers.keys() - were_replicas, HAND)
         if not stack.is_stuck and not stack.forgotten:
-            self.nothing_is_left_behind(name, properties)
+            self.nothing_is_left_behind(name, properties, excused=excused)
 
     def nothing_else_has_changed(
         self, name: str, before: dict[tuple[str, str], Place], properties: list[Properties]
@@ -408,7 +411,7 @@ class Histories(RuleBasedStateMachine):
             assert now.created == was.created or was.failed, f"{place} was made anew by {name}"
         self.note(name)
 
-    def nothing_is_left_behind(self, name: str, properties: list[Properties]) -> None:
+    def nothing_is_left_behind(self, name: str, properties: list[Properties], *, excused: bool) -> None:
         created = self.created(self.stacks[name])
         declared = {
             (region, self.arns[secret].replace(PRIMARY, region))
@@ -419,7 +422,7 @@ class Histories(RuleBasedStateMachine):
             place for place, maker in self.makers.items()
             if maker == name and place not in declared & created
         ]  # fmt: skip
-        may_leave = any(p["ReplicaRemovalPolicy"] != "Delete" for p in properties)
+        may_leave = excused or any(p["ReplicaRemovalPolicy"] != "Delete" for p in properties)
         assert not left or may_leave, f"left behind by {name}: {left}"
         self.makers |= dict.fromkeys(left, HAND)
 
@@ -456,10 +459,11 @@ class Histories(RuleBasedStateMachine):
                 if not stack.is_stuck and not self.is_in_the_way(stack, resource.properties):
                     self.converges(name, logical_id)
         for name, stack in self.stacks.items():
+            stack_id, is_sure = stack.id, not stack.forgotten
+            is_sure &= all(resource.physical_id in self.arns.values() for resource in stack.resources.values())
             with self.watched(name, {}, []):
                 stack.delete()
-        for stack in self.stacks.values():
-            assert stack.forgotten or not self.tagged(stack)
+            assert not is_sure or not self.tagged(stack_id)
 
     def converges(self, name: str, logical_id: str) -> None:
         """An update that changes nothing of ours makes true again what a resource declares."""

@@ -1,11 +1,14 @@
 """Histories for as long as one likes: ``python -m tests.soak --minutes 10``.
 
 Each round has a seed, which is printed: with ``--seed`` what failed can be had again, and is made short.
+For that each has a process of its own: what Hypothesis makes up depends on the modules that are loaded.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
+import os
 import random
 import sys
 import time
@@ -29,20 +32,24 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=12, help="steps in a history, at most")
     parser.add_argument("--seed", type=int, help="run this round alone")
     options = parser.parse_args()
-    if options.seed is not None:
-        return _told(options.seed, play(options.seed, options.examples, options.steps, shrink=True))
+    given = options.seed is not None
+    most = 1 if given else options.rounds
     end, started, rounds, failed = time.monotonic() + 60 * options.minutes, 0, 0, 0
-    with ProcessPoolExecutor(PROCESSES) as pool:
+    os.environ["PYTHONHASHSEED"] = "0"  # for the processes
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(PROCESSES, context, max_tasks_per_child=1) as pool:
         running: dict[Future[str], int] = {}
         while True:
-            while len(running) < PROCESSES and started < options.rounds and not failed and time.monotonic() < end:
-                number, started = random.SystemRandom().randrange(2**32), started + 1
-                running[pool.submit(play, number, options.examples, options.steps)] = number
+            while len(running) < PROCESSES and started < most and not failed and time.monotonic() < end:
+                number = options.seed if given else random.SystemRandom().randrange(2**32)
+                running[pool.submit(play, number, options.examples, options.steps, shrink=given)] = number
+                started += 1
             if not running:
                 break
             for done in wait(running, return_when=FIRST_COMPLETED).done:
-                rounds += 1
-                failed += _told(running.pop(done), done.result())
+                number, problem = running.pop(done), done.result()
+                print(f"seed {number}: {problem or 'ok'}", flush=True)
+                rounds, failed = rounds + 1, failed + bool(problem)
     print(f"{rounds} rounds of {options.examples} histories, {failed} failed")
     return int(bool(failed))
 
@@ -67,11 +74,6 @@ def play(number: int, examples: int, steps: int, *, shrink: bool = False) -> str
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is told with its seed
         return "".join(traceback.format_exception(error))
     return ""
-
-
-def _told(number: int, problem: str) -> int:
-    print(f"seed {number}: {problem or 'ok'}", flush=True)
-    return int(bool(problem))
 
 
 if __name__ == "__main__":

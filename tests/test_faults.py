@@ -264,15 +264,24 @@ def test_one_stale_not_found_does_not_cost_the_replica_that_is_to_be_promoted(wo
     assert world.exists(R)
 
 
-def test_a_replica_that_waits_for_an_earlier_one_to_go_is_promoted_when_it_is_there() -> None:
-    world = World(Dialect(while_removing=WhileRemoving.WAITS), direct=True)
+@pytest.mark.parametrize(
+    ("while_removing", "writes"),
+    [
+        (WhileRemoving.WAITS, ["promote eu-west-3", "promote eu-west-3", "untag eu-west-3"]),
+        (WhileRemoving.FAILED, ["promote eu-west-3", "remove eu-west-3", "untag eu-west-3"]),
+    ],
+)
+def test_what_an_earlier_replica_is_in_the_way_of_is_promoted_only_when_that_one_is_gone(
+    while_removing: WhileRemoving, writes: list[str]
+) -> None:
+    world = World(Dialect(while_removing=while_removing), direct=True)
     world.succeed(event())
     world.client().remove_regions_from_replication(SecretId=world.arn, RemoveReplicaRegions=[R])
     world.client().replicate_secret_to_regions(SecretId=world.arn, AddReplicaRegions=[{"Region": R}])
     world.succeed(event("Delete", PhysicalResourceId=world.arn, ReplicaRemovalPolicy="Promote"))
+    assert world.journal.writes == writes
     world.clock.sleep(100)
-    assert world.journal.writes == ["promote eu-west-3", "promote eu-west-3", "untag eu-west-3"]
-    assert world.exists(R)
+    assert world.exists(R) == (while_removing is WhileRemoving.WAITS)
 
 
 @pytest.mark.parametrize("seconds", [1.0, 2.0, 4.0])
@@ -294,6 +303,15 @@ def test_a_stale_list_after_a_removal_is_outlasted(seconds: float) -> None:
     world.journal.inner.describe = describe  # type: ignore[method-assign]
     world.succeed(event("Delete", PhysicalResourceId=world.arn))
     assert world.journal.writes == ["remove eu-west-3", "untag eu-west-3"]
+
+
+def test_a_removal_of_ones_own_is_not_taken_for_a_delete_because_its_answer_was_lost() -> None:
+    world = World(Dialect(failed_again=FailedAgain.ERROR), direct=True)
+    world.model.script.fail("network error", R, times=1)
+    world.model.script.lose_answer(operation="RemoveRegionsFromReplication")
+    world.succeed(event())
+    assert world.journal.writes.count("remove eu-west-3") == 1
+    assert world.statuses() == {R: "InSync"}
 
 
 # Refusals that are about something else.

@@ -135,8 +135,8 @@ REPLICA: dict[str, Callable[[Case], bool]] = {
     "absent, its Region has it": lambda case: case.found is None and case.elsewhere is Elsewhere.REPLICA,
     "listed": lambda case: case.found is not None,
     "listed, its Region has it": lambda case: case.found is not None and case.elsewhere is Elsewhere.REPLICA,
-    "not yet InSync, its Region has one": lambda case: (
-        case.has_status("InProgress", "Detached") and case.elsewhere is Elsewhere.REPLICA
+    "listed, not InSync, its Region has it": lambda case: (
+        case.has_status("InProgress", "Failed", "Detached") and case.elsewhere is Elsewhere.REPLICA
     ),
     "listed, its Region does not answer": lambda case: (
         case.found is not None and case.elsewhere is Elsewhere.UNVERIFIED

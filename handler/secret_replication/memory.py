@@ -49,6 +49,11 @@ class Memory:
         now = self._clock.now()
         return {r: replace(known, resting=now < self._rest_until.get(r, now)) for r, known in self._tried.items()}
 
+    def begun(self, call: Call) -> None:
+        """Note a call that is about to be made: what it removes is not lost, even if its answer is."""
+        if call.step is Step.REMOVE:
+            self.added -= set(call.regions)
+
     def carried_out(self, call: Call, observed: Observed, *, taken_over: bool = False) -> None:
         """Note a call that succeeded; ``observed`` is what it was planned from.
 
@@ -67,7 +72,6 @@ class Memory:
                 if known.made:
                     self._repaired(region)
             elif call.step is Step.REMOVE:
-                self.added.discard(region)
                 self._rest_until[region] = self._clock.now() + STALE
                 self._tried[region] = replace(known, refused=False)
             elif call.step is Step.PROMOTE:

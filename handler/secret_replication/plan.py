@@ -147,8 +147,8 @@ def _dropped(region: str, claim: Claim, policy: RemovalPolicy, observed: Observe
     if replica is None:
         return Step.WAIT if there is Elsewhere.REPLICA else Step.UNTAG
     if policy is RemovalPolicy.PROMOTE and there is Elsewhere.REPLICA:
-        # What is there may be an earlier replica on its way out, which this one waits for.
-        too_early = tried.refused and replica.status not in (IN_SYNC, FAILED)
+        # What is there may be an earlier replica on its way out, which is in the way of this one.
+        too_early = tried.refused and replica.status != IN_SYNC
         return Step.WAIT if tried.promoted or too_early else Step.PROMOTE
     # Where the Region does not answer, promoting is tried all the same: removing would lose the replica.
     if policy is RemovalPolicy.PROMOTE and there is Elsewhere.UNVERIFIED and not tried.promoted:

@@ -108,6 +108,7 @@ class Reconciler:
         """Make the plan's calls. True when all of them were carried out."""
         alone, final, complete = set(self._memory.alone), [], True
         for call in calls(self._aws, steps, self._desired, observed, alone):
+            self._memory.begun(call)
             try:
                 call.make()
             except (SecretNotFoundError, SecretDeletedError):
