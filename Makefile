@@ -22,7 +22,7 @@ test: setup ## Run every test
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(TESTS)
 
 soak: setup ## Make up histories of stacks until the time is over (MINUTES=10; SEED=... runs one round again)
-	@PYTHONPATH=handler $(BIN)/python -m tests.soak $(if $(SEED),--seed $(SEED),--minutes $(or $(MINUTES),10))
+	@PYTHONPATH=handler $(BIN)/python -m tests.soak $(if $(SEED),--seed $(SEED) --rounds 1 --shrink,--minutes $(or $(MINUTES),10))
 
 mutants: setup ## Change planner, tags and parser in small ways: a test has to notice each (3 minutes)
 	@$(BIN)/python -m tests.mutants

@@ -1,6 +1,6 @@
 """Histories for as long as one likes: ``python -m tests.soak --minutes 10``.
 
-Each round has a seed, which is printed: with ``--seed`` what failed can be had again, and is made short.
+Each round has a seed, which is printed: with ``--seed`` what failed can be had again, and with ``--shrink`` made short.
 For that each has a process of its own: what Hypothesis makes up depends on the modules that are loaded.
 """
 
@@ -30,20 +30,19 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=10**9, help="no more than so many")
     parser.add_argument("--examples", type=int, default=250, help="histories in a round")
     parser.add_argument("--steps", type=int, default=12, help="steps in a history, at most")
-    parser.add_argument("--seed", type=int, help="run this round alone")
+    parser.add_argument("--seed", type=int, help="the first round's; the next ones' follow")
+    parser.add_argument("--shrink", action="store_true", help="make short what fails, which takes minutes")
     options = parser.parse_args()
-    given = options.seed is not None
-    most = 1 if given else options.rounds
+    first = random.SystemRandom().randrange(2**32) if options.seed is None else options.seed
     end, started, rounds, failed = time.monotonic() + 60 * options.minutes, 0, 0, 0
     os.environ["PYTHONHASHSEED"] = "0"  # for the processes
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(PROCESSES, context, max_tasks_per_child=1) as pool:
         running: dict[Future[str], int] = {}
         while True:
-            while len(running) < PROCESSES and started < most and not failed and time.monotonic() < end:
-                number = options.seed if given else random.SystemRandom().randrange(2**32)
-                running[pool.submit(play, number, options.examples, options.steps, shrink=given)] = number
-                started += 1
+            while len(running) < PROCESSES and started < options.rounds and not failed and time.monotonic() < end:
+                number, started = first + started, started + 1
+                running[pool.submit(play, number, options.examples, options.steps, shrink=options.shrink)] = number
             if not running:
                 break
             for done in wait(running, return_when=FIRST_COMPLETED).done:

@@ -99,3 +99,16 @@ def test_the_rights_last_for_as_long_as_they_are_needed(
     )
     assert [replicas(aws, name) for name in arns] == [[], [], [], []]
     assert not any(exists(aws, name, PARIS) for name in ("one", "two", "three"))
+
+
+def test_a_hundred_in_one_stack(aws: LocalAws, deploy: Callable[[Callable[[cdk.Stack], Any]], None]) -> None:
+    def hundred(stack: cdk.Stack) -> None:
+        for number in range(100):
+            ReplicatedSecret(stack, f"Replicated{number}", regions=[PARIS])
+
+    deploy(hundred)
+    secrets = aws.client("secretsmanager").get_paginator("list_secrets").paginate()
+    names = [found["Name"] for page in secrets for found in page["SecretList"]]
+    made = [name for name in names if name.startswith("App-Replicated")]
+    assert len(made) == 100
+    assert all(replicas(aws, name) == [PARIS] for name in made)
