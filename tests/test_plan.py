@@ -276,6 +276,11 @@ def test_when_two_names_are_one_key(declared: str | None, actual: str | None, sa
     assert same_key(declared, actual) is same
 
 
+def test_where_the_tag_records_no_key_the_replica_is_taken_to_have_the_one_that_cannot_be_compared() -> None:
+    seen = observed(replace(CREATED, key=""), replica(key="key-2"))
+    assert plan(Desired(US, {"eu-west-3": "alias/app"}), seen).steps == {"eu-west-3": Step.RECORD}
+
+
 def test_the_regions_of_a_step_are_sorted() -> None:
     made = Plan({"us-east-1": Step.ADD, "sa-east-1": Step.WAIT, "eu-west-3": Step.ADD})
     assert made.regions(Step.ADD) == ["eu-west-3", "us-east-1"]
