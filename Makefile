@@ -39,7 +39,7 @@ docs: setup ## Write docs/construct.md from the docstrings
 scan: setup build/checkov-venv/done ## Scan the synthesized templates with cdk-nag, cfn-lint and checkov
 	@$(BIN)/python -m tests.scan
 
-compat: dist ## Test the wheel with the lowest and the newest aws-cdk-lib, and type-check a user's project (2 minutes)
+compat: dist ## Test the wheel with the lowest and the newest aws-cdk-lib, the examples with it, and a user's types (5 minutes)
 	@$(BIN)/python -m tests.compat
 
 format: setup ## Format the code

@@ -1,4 +1,4 @@
-"""``make compat``: the wheel with the lowest and the newest aws-cdk-lib, and a user's project type-checked."""
+"""``make compat``: the wheel with the lowest and the newest aws-cdk-lib, the examples with it, and a user's types."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ def main() -> int:
         sys.stdout.flush()
         if not _tests_pass(python):
             failed.append(f"the construct's tests with {', '.join(libraries)}")
+    if not _examples_deploy():
+        failed.append("the examples with the wheel")
     consumer = Path(shutil.copy(ROOT / "tests" / "consumer.py", WORK))
     failed += [f"{checker.__name__.strip('_')} of {consumer}" for checker in (_mypy, _pyright) if not checker(consumer)]
     sys.stdout.writelines(f"failed: {what}\n" for what in failed)
@@ -72,6 +74,13 @@ def _tests_pass(python: Path) -> bool:
     tests = sorted((ROOT / "tests").glob("test_construct*.py"))
     command: list[str | Path] = [python, "-m", "pytest", "--quiet", "--numprocesses", "2", *options, *tests]
     return subprocess.run(command, cwd=WORK, check=False).returncode == 0
+
+
+def _examples_deploy() -> bool:
+    """Synthesized by an environment that has nothing but the wheel, and deployed on local AWS."""
+    environment = dict(os.environ) | {"EXAMPLES_BIN": str(WORK / "newest" / "bin")}
+    command: list[str | Path] = [TOOLS / "python", "-m", "pytest", "--quiet", ROOT / "tests" / "test_examples.py"]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode == 0
 
 
 def _mypy(consumer: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,7 +28,10 @@ pytestmark = pytest.mark.xdist_group("examples")
 
 @pytest.fixture(scope="module")
 def assemblies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """What each example's own command makes, in its folder and with nothing of the checkout but the package."""
+    """What each example's own command makes, in a project outside the checkout, which has the package and no more.
+
+    ``EXAMPLES_BIN``: where its Python is, if the package is not the checkout's: ``make compat`` has one with the wheel.
+    """
     folder = tmp_path_factory.mktemp("assemblies")
     with ThreadPoolExecutor(len(EXAMPLES)) as threads:
         list(threads.map(partial(_synthesize, folder), EXAMPLES))
@@ -35,14 +39,16 @@ def assemblies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def _synthesize(folder: Path, name: str) -> None:
-    command = shlex.split(json.loads((FOLDER / name / "cdk.json").read_text())["app"])
+    project = shutil.copytree(FOLDER / name, folder / "projects" / name)
+    command = shlex.split(json.loads((project / "cdk.json").read_text())["app"])
+    python = os.environ.get("EXAMPLES_BIN") or str(Path(sys.executable).parent)
     environment = clean_environment() | {
         "CDK_OUTDIR": str(folder / name),
         "CDK_DEFAULT_ACCOUNT": ACCOUNT,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": f"{python}{os.pathsep}{os.environ['PATH']}",
     }
     environment.pop("PYTHONPATH", None)
-    done = subprocess.run(command, cwd=FOLDER / name, env=environment, text=True, capture_output=True, check=False)
+    done = subprocess.run(command, cwd=project, env=environment, text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "deprecated" not in done.stderr
 
