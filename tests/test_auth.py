@@ -8,9 +8,10 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as sm
 
-from cdk_replicated_secret import ReplicaRemovalPolicy, ReplicatedSecret
+from cdk_replicated_secret import ReplicaRegion, ReplicaRemovalPolicy, ReplicatedSecret
 from local.cdk import Cdk
 from local.server import ACCOUNT, REGION, LocalAws
 
@@ -99,6 +100,22 @@ def test_the_rights_last_for_as_long_as_they_are_needed(
     )
     assert [replicas(aws, name) for name in arns] == [[], [], [], []]
     assert not any(exists(aws, name, PARIS) for name in ("one", "two", "three"))
+
+
+def test_customer_keys_on_both_sides_are_used_with_the_rights_that_the_role_has(
+    aws: LocalAws, deploy: Callable[[Callable[[cdk.Stack], Any]], None]
+) -> None:
+    key_in_paris = aws.client("kms", PARIS).create_key()["KeyMetadata"]["Arn"]
+
+    def with_keys(stack: cdk.Stack) -> None:
+        secret = sm.Secret(stack, "Secret", secret_name="with-keys", encryption_key=kms.Key(stack, "Key"))
+        regions = [ReplicaRegion(PARIS, encryption_key=kms.Key.from_key_arn(stack, "InParis", key_in_paris))]
+        ReplicatedSecret(stack, "Replicated", secret=secret, regions=regions)
+
+    deploy(with_keys)
+    assert replicas(aws, "with-keys") == [PARIS]
+    (entry,) = aws.client("secretsmanager").describe_secret(SecretId="with-keys")["ReplicationStatus"]
+    assert entry["KmsKeyId"] == key_in_paris
 
 
 def test_a_hundred_in_one_stack(aws: LocalAws, deploy: Callable[[Callable[[cdk.Stack], Any]], None]) -> None:
