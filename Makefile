@@ -18,8 +18,8 @@ demo: setup ## Deploy, change and destroy a replicated secret on local AWS (KEEP
 local: setup ## Start local AWS and print the environment for your own cdk and aws (SPEED=20 to hurry, PORT=4566, AUTH=1 enforces IAM)
 	@exec $(BIN)/python -m local --speed $(or $(SPEED),1) --port $(or $(PORT),0) $(if $(AUTH),--auth)
 
-test: setup ## Run every test
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(TESTS)
+test: setup build/awscli-venv/done ## Run every test
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup $(TESTS)
 
 soak: setup ## Make up histories of stacks until the time is over (MINUTES=10; SEED=... runs one round again)
 	@PYTHONPATH=handler $(BIN)/python -m tests.soak $(if $(SEED),--seed $(SEED) --rounds 1 --shrink,--minutes $(or $(MINUTES),10))
@@ -48,10 +48,11 @@ format: setup ## Format the code
 
 bundle: build/handler.done ## Put the Lambda together in build/handler
 
-dist: setup ## Build the wheel and the source distribution into dist/, and check them
+dist: setup ## Build into dist/: the wheel, the source distribution, and for plain CloudFormation template, zip and schema
 	@rm -rf dist
 	@$(BIN)/hatchling build --directory dist
-	@$(BIN)/twine check --strict dist/*
+	@PYTHONPATH=constructs:handler $(BIN)/python -m provider dist
+	@$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
 	@$(BIN)/check-wheel-contents dist/*.whl
 
 setup: .venv/done node_modules/done build/handler.done ## Install everything into the checkout
@@ -72,10 +73,13 @@ node_modules/done: package.json package-lock.json
 	@npm ci --silent --no-audit --no-fund
 	@touch $@
 
+# Tools in environments of their own: what they pin does not go with the rest.
 build/checkov-venv/done: tests/scan/checkov-requirements.txt
-	@echo "Installing checkov into build/checkov-venv"
-	@$(PYTHON) -m venv --clear build/checkov-venv
-	@build/checkov-venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+build/awscli-venv/done: tests/awscli-requirements.txt
+build/%-venv/done:
+	@echo "Installing $* into build/$*-venv"
+	@$(PYTHON) -m venv --clear build/$*-venv
+	@build/$*-venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 build/handler.done: $(HANDLER) hatch_build.py | .venv/done

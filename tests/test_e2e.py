@@ -124,17 +124,28 @@ def test_a_wrong_context_value_stops_the_synth_with_a_sentence(cdk: Cdk) -> None
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_demo_leaves_no_process_behind(number: signal.Signals) -> None:
-    demo = subprocess.Popen(
-        [sys.executable, "-u", "-m", "local.demo"], cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
-    assert demo.stdout
-    first = demo.stdout.readline()
-    port = re.search(r"127\.0\.0\.1:(\d+)", first)
-    assert port
-    time.sleep(1)
-    demo.send_signal(number)
-    assert demo.wait(20) == 130
-    demo.stdout.close()
+    # What a shell starts in the background ignores SIGINT, and hands that down.
+    inherited = signal.signal(number, signal.default_int_handler)
+    try:
+        demo = subprocess.Popen(
+            [sys.executable, "-u", "-m", "local.demo"],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+    finally:
+        signal.signal(number, inherited)
+    with demo:
+        try:
+            assert demo.stdout
+            port = re.search(r"127\.0\.0\.1:(\d+)", demo.stdout.readline())
+            assert port
+            time.sleep(1)
+            demo.send_signal(number)
+            assert demo.wait(20) == 130
+        finally:
+            demo.kill()
     assert not [line for line in _processes() if port[1] in line]
 
 

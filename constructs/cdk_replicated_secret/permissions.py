@@ -15,16 +15,16 @@ from .keys import in_a_policy
 from .primary import cfn_secret
 from .regions import ReplicaRegion, ReplicaRemovalPolicy
 
-_DESCRIBE = ("secretsmanager:DescribeSecret",)
-_REPLICATE = (
+DESCRIBE = ("secretsmanager:DescribeSecret",)
+REPLICATE = (
     "secretsmanager:ReplicateSecretToRegions",
     "secretsmanager:RemoveRegionsFromReplication",
     "secretsmanager:TagResource",
     "secretsmanager:UntagResource",
 )
-_PROMOTE = ("secretsmanager:StopReplicationToReplica",)
-_DECRYPT = ("kms:Decrypt",)
-_ENCRYPT = ("kms:Encrypt", "kms:GenerateDataKey")
+PROMOTE = ("secretsmanager:StopReplicationToReplica",)
+DECRYPT = ("kms:Decrypt",)
+ENCRYPT = ("kms:Encrypt", "kms:GenerateDataKey")
 _TAG_KEYS = "cdk-replicated-secret:*"
 # CloudFormation puts it on every secret that it makes.
 _MADE_BY = "aws:ResourceTag/aws:cloudformation:stack-id"
@@ -72,26 +72,31 @@ def rights(
         force: whether an unrelated secret may be overwritten.
     """
     promote = policy is ReplicaRemovalPolicy.PROMOTE
+    of_request = limits([replica.region for replica in regions] if regions else None, force=force)
     owned = cfn_secret(secret)
     if owned and Stack.of(owned).node.path == stack.node.path:
-        needed = _to_the_stacks_own(stack, _limits(regions, force=force), promote=promote)
+        needed = _to_the_stacks_own(stack, of_request, promote=promote)
     else:
-        needed = _to_a_named_one(stack, secret, _limits(regions, force=force), promote=promote)
-    needed += _to_a_key(stack, _DECRYPT, secret.env.region, secret.encryption_key)
+        needed = _to_a_named_one(stack, secret, of_request, promote=promote)
+    needed += _to_a_key(stack, DECRYPT, secret.env.region, secret.encryption_key)
     for replica in regions or ():
-        needed += _to_a_key(stack, _ENCRYPT, replica.region, replica.encryption_key)
+        needed += _to_a_key(stack, ENCRYPT, replica.region, replica.encryption_key)
     return needed
 
 
-def _limits(regions: Sequence[ReplicaRegion] | None, *, force: bool) -> dict[str, Mapping[str, Any]]:
-    """Conditions on what a request has: of a call without them, they are true."""
-    limits: dict[str, Mapping[str, Any]] = {"ForAllValues:StringLike": {"aws:TagKeys": [_TAG_KEYS]}}
+def limits(regions: Sequence[str] | None, *, force: bool) -> dict[str, Mapping[str, Any]]:
+    """Conditions on what a request has: of a call without them, they are true.
+
+    Args:
+        regions: where replicas may be; None: anywhere.
+        force: whether an unrelated secret may be overwritten.
+    """
+    found: dict[str, Mapping[str, Any]] = {"ForAllValues:StringLike": {"aws:TagKeys": [_TAG_KEYS]}}
     if regions:
-        declared = sorted(replica.region for replica in regions)
-        limits["ForAllValues:StringEquals"] = {"secretsmanager:AddReplicaRegions": declared}
+        found["ForAllValues:StringEquals"] = {"secretsmanager:AddReplicaRegions": sorted(regions)}
     if not force:
-        limits["BoolIfExists"] = {"secretsmanager:ForceOverwriteReplicaSecret": "false"}
-    return limits
+        found["BoolIfExists"] = {"secretsmanager:ForceOverwriteReplicaSecret": "false"}
+    return found
 
 
 def _to_the_stacks_own(stack: Stack, limits: Conditions, *, promote: bool) -> list[Right]:
@@ -101,12 +106,12 @@ def _to_the_stacks_own(stack: Stack, limits: Conditions, *, promote: bool) -> li
     # What is gone has no tags, and AWS does not say whether a replica has those of CloudFormation.
     own_if_tagged = {"StringEqualsIfExists": own}
     needed = [
-        Right(_REPLICATE, here, {"StringEquals": own, **limits}),
-        Right(_DESCRIBE, anywhere, own_if_tagged),
+        Right(REPLICATE, here, {"StringEquals": own, **limits}),
+        Right(DESCRIBE, anywhere, own_if_tagged),
     ]
     if promote:
         of_here = {"StringEquals": {"secretsmanager:SecretPrimaryRegion": stack.region}}
-        needed.append(Right(_PROMOTE, anywhere, {**own_if_tagged, **of_here}))
+        needed.append(Right(PROMOTE, anywhere, {**own_if_tagged, **of_here}))
     return needed
 
 
@@ -115,9 +120,9 @@ def _to_a_named_one(stack: Stack, secret: sm.ISecret, limits: Conditions, *, pro
     arn = secret.secret_full_arn or f"{secret.secret_arn}{_ANY_SUFFIX}"
     parts = stack.split_arn(arn, ArnFormat.COLON_RESOURCE_NAME)
     everywhere = _arn(stack, "*", parts.account or "", parts.resource_name or "", parts.partition)
-    needed = [Right((*_DESCRIBE, *_REPLICATE), everywhere, limits)]
+    needed = [Right((*DESCRIBE, *REPLICATE), everywhere, limits)]
     if promote:
-        needed.append(Right(_PROMOTE, everywhere))
+        needed.append(Right(PROMOTE, everywhere))
     return needed
 
 

@@ -13,9 +13,9 @@ from .regions import SecretArn, is_region
 PROPERTIES = ("SecretId", "ReplicaRegions", "ForceOverwriteReplicaSecret", "ReplicaRemovalPolicy")
 # CloudFormation passes its own two along with ours.
 _CLOUDFORMATION_PROPERTIES = ("ServiceToken", "ServiceTimeout")
-_REPLICA_KEYS = ("Region", "KmsKeyId")
-_SECRET_ID_MAX_LENGTH = 2048  # F1
-_KMS_KEY_ID_MAX_LENGTH = 2048  # F1
+REPLICA_KEYS = ("Region", "KmsKeyId")
+SECRET_ID_MAX_LENGTH = 2048  # F1
+KMS_KEY_ID_MAX_LENGTH = 2048  # F1
 
 
 class RemovalPolicy(Enum):
@@ -84,8 +84,8 @@ def read_to_delete(properties: object) -> Declaration:
 
 def _secret_id(value: object) -> str:
     allowed = "give the ARN or the name of the primary secret"
-    if not isinstance(value, str) or not 1 <= len(value) <= _SECRET_ID_MAX_LENGTH:
-        raise InvalidPropertyError("SecretId", value, f"{allowed}, 1 to {_SECRET_ID_MAX_LENGTH} characters")
+    if not isinstance(value, str) or not 1 <= len(value) <= SECRET_ID_MAX_LENGTH:
+        raise InvalidPropertyError("SecretId", value, f"{allowed}, 1 to {SECRET_ID_MAX_LENGTH} characters")
     if value.startswith("arn:") and SecretArn.parse(value) is None:
         raise InvalidPropertyError("SecretId", value, f"this is not the ARN of a secret; {allowed}")
     return value
@@ -115,13 +115,13 @@ def _replica(prop: str, entry: object) -> tuple[str, str | None]:
         entry = {"Region": entry}
     if not isinstance(entry, Mapping):
         raise InvalidPropertyError(prop, entry, 'give a Region, or {"Region": ..., "KmsKeyId": ...}')
-    unknown = sorted(set(entry) - set(_REPLICA_KEYS))
+    unknown = sorted(set(entry) - set(REPLICA_KEYS))
     if unknown:
-        raise UnknownPropertyError(f"{prop}.{unknown[0]}", _REPLICA_KEYS)
+        raise UnknownPropertyError(f"{prop}.{unknown[0]}", REPLICA_KEYS)
     region, key = entry.get("Region"), entry.get("KmsKeyId")
     if not isinstance(region, str) or not is_region(region):
         raise InvalidPropertyError(f"{prop}.Region", region, "this is not a Region name; write one like eu-west-3")
-    if key is not None and (not isinstance(key, str) or len(key) > _KMS_KEY_ID_MAX_LENGTH):
+    if key is not None and (not isinstance(key, str) or len(key) > KMS_KEY_ID_MAX_LENGTH):
         raise InvalidPropertyError(f"{prop}.KmsKeyId", key, "give the ARN, ID or alias of a key in that Region")
     return region, key or None
 

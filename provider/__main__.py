@@ -1,0 +1,59 @@
+"""``python -m provider dist``: writes provider.template.yaml, handler.zip and cfn-lint/, with the schema, there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import aws_cdk as cdk
+import yaml
+
+from .schema import schema
+from .stack import ProviderStack
+
+ROOT = Path(__file__).parent.parent
+BUNDLE = ROOT / "build" / "handler"
+TEMPLATE, CODE = "provider.template.yaml", "handler.zip"
+RULES, SCHEMA = "cfn-lint", "custom-replicatedsecret.json"
+# The first moment that a zip can name: the same bytes from whenever.
+_THEN = (1980, 1, 1, 0, 0, 0)
+
+
+def main() -> None:
+    """Write them all."""
+    target = Path(sys.argv[1])
+    rules = target / RULES
+    rules.mkdir(parents=True, exist_ok=True)
+    (target / TEMPLATE).write_text(template())
+    (rules / SCHEMA).write_text(json.dumps(schema(), indent=2) + "\n")
+    shutil.copy(Path(__file__).parent / "cfn_lint_rule.py", rules)
+    pack(target / CODE)
+
+
+def template() -> str:
+    """The provider's template, in YAML."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    app = cdk.App(analytics_reporting=False, context={"aws:cdk:disable-asset-staging": True})
+    about = f"cdk-replicated-secret {version}: the function of Custom::ReplicatedSecret, one for an account's Region"
+    stack = ProviderStack(app, "Provider", code=CODE, description=about)
+    made = app.synth().get_stack_by_name(stack.stack_name).template
+    for resource in made["Resources"].values():
+        resource.pop("Metadata", None)
+    return str(yaml.safe_dump(made, sort_keys=False, width=120))
+
+
+def pack(target: Path) -> None:
+    """The function's code, the same bytes on every machine."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for path in sorted(path for path in BUNDLE.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
+            entry = zipfile.ZipInfo(path.relative_to(BUNDLE).as_posix(), _THEN)
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""The JSON Schema of the properties of ``Custom::ReplicatedSecret``, from what the handler's parser checks with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secret_replication.properties import (
+    KMS_KEY_ID_MAX_LENGTH,
+    PROPERTIES,
+    REPLICA_KEYS,
+    SECRET_ID_MAX_LENGTH,
+    RemovalPolicy,
+)
+from secret_replication.regions import REGION_MAX_LENGTH, REGION_PATTERN
+
+_ABOUT: dict[str, dict[str, Any]] = {
+    "SecretId": {
+        "type": "string", "minLength": 1, "maxLength": SECRET_ID_MAX_LENGTH,
+        "description": "ARN or name of the primary. A name is looked up in the function's Region.",
+    },
+    "ReplicaRegions": {
+        "type": "array",
+        "items": {"anyOf": [{"$ref": "#/definitions/Region"}, {"$ref": "#/definitions/Replica"}]},
+        "description": "Regions to replicate to, each once and not the primary's own.",
+    },
+    "ForceOverwriteReplicaSecret": {
+        "anyOf": [{"type": "boolean"}, {"type": "string", "pattern": "^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])$"}],
+        "description": "Overwrite an unrelated secret of the same name in a replica Region. Default: false.",
+    },
+    "ReplicaRemovalPolicy": {
+        "type": "string", "enum": [policy.value for policy in RemovalPolicy],
+        "description": "What becomes of a replica that is no longer declared. Default: Delete.",
+    },
+}  # fmt: skip
+_REPLICA: dict[str, dict[str, Any]] = {
+    "Region": {"$ref": "#/definitions/Region"},
+    "KmsKeyId": {
+        "type": "string", "maxLength": KMS_KEY_ID_MAX_LENGTH,
+        "description": "ARN, ID or alias of a key in that Region; empty or left out: aws/secretsmanager.",
+    },
+}  # fmt: skip
+
+
+def schema() -> dict[str, Any]:
+    """The schema, as a JSON document."""
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Custom::ReplicatedSecret",
+        "description": "Replicates a secret of Secrets Manager to other Regions, and waits until that is true.",
+        "type": "object",
+        "definitions": {
+            "Region": {"type": "string", "pattern": f"^{REGION_PATTERN.pattern}$", "maxLength": REGION_MAX_LENGTH},
+            "Replica": {
+                "type": "object",
+                "properties": {name: _REPLICA[name] for name in REPLICA_KEYS},
+                "required": ["Region"],
+                "additionalProperties": False,
+            },
+        },
+        "properties": {
+            "ServiceToken": {"type": "string", "description": "ARN of the function, or of an SNS topic before it."},
+            "ServiceTimeout": {"type": ["integer", "string"], "description": "Seconds that CloudFormation waits."},
+        }
+        | {name: _ABOUT[name] for name in PROPERTIES},
+        "required": ["ServiceToken", *PROPERTIES[:2]],
+        "additionalProperties": False,
+    }
