@@ -242,3 +242,21 @@ def test_cloudformation_calls_nothing_in_another_region(stack: cdk.Stack, servic
 def test_in_a_stack_of_any_region_it_cannot_be_known() -> None:
     agnostic = cdk.Stack(cdk.App(), "Agnostic")
     assert ReplicationProvider.from_service_token(agnostic, "Elsewhere", FUNCTION).service_token == FUNCTION
+
+
+def test_a_role_that_may_not_be_changed_is_not(stack: cdk.Stack) -> None:
+    role = iam.Role.from_role_arn(stack, "Role", f"arn:aws:iam::{ACCOUNT}:role/function", mutable=False)
+    ReplicationProvider.get_or_create(stack, role=role)
+    ReplicatedSecret(stack, "Database", regions=["eu-west-3"])
+    Template.from_stack(stack).resource_count_is("AWS::IAM::ManagedPolicy", 0)
+
+
+def test_a_prop_that_is_none_is_named_with_those_that_are(stack: cdk.Stack) -> None:
+    ReplicationProvider.get_or_create(stack)
+    with pytest.raises(TypeError, match="App: there is no prop 'memory': the props are memory_size, vpc, "):
+        ReplicationProvider.get_or_create(stack, memory=512)  # type: ignore[call-arg]
+
+
+def test_a_service_token_that_is_no_text_is_refused(stack: cdk.Stack) -> None:
+    with pytest.raises(ValueError, match="service_token is None: give the ARN"):
+        ReplicationProvider.from_service_token(stack, "Provider", None)  # type: ignore[arg-type]

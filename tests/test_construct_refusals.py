@@ -48,6 +48,9 @@ def arn(region: str, name: str = "app/database-AbCdEf", partition: str = "aws") 
         ({"regions": ["Europe"]}, "regions holds 'Europe', which is no Region: write one like 'eu-west-3'"),
         ({"regions": ["eu-west-3"], "secret": "app/database"}, "secret is 'app/database': import it"),
         ({"regions": ["eu-west-3"], "timeout": 300}, "timeout is 300: give a Duration"),
+        ({"regions": ["eu-west-3"], "secret": 3}, "secret is 3: give a Secret, as"),
+        ({"regions": ["eu-west-3"], "encryption_key": "alias/app"}, "encryption_key is 'alias/app': give a key"),
+        ({"regions": ["eu-west-3"], "provider": "arn:aws"}, "provider is 'arn:aws': give a ReplicationProvider"),
         ({"regions": [ReplicaRegion("eu-west-3", encryption_key=5)]}, "the encryption_key for eu-west-3 is 5: give a"),  # type: ignore[arg-type]
     ],
 )
@@ -256,3 +259,26 @@ def test_natively_to_other_regions_or_to_a_token_is_fine(stack: cdk.Stack) -> No
     ReplicatedSecret(stack, "Database", secret=secret, regions=["eu-west-3"])
     secret.add_replica_region(token(stack))
     assert properties(stack)["ReplicaRegions"] == [{"Region": "eu-west-3"}]
+
+
+def test_a_replica_is_not_replicated_on(stack: cdk.Stack) -> None:
+    replica = ReplicatedSecret(stack, "Database", regions=["eu-west-3"]).replica("eu-west-3")
+    with pytest.raises(ValueError, match="Again: secret is App/Database/Replica0, a replica: replicate its primary"):
+        ReplicatedSecret(stack, "Again", secret=replica, regions=["us-east-1"])
+
+
+def test_a_resource_of_level_1_is_no_secret(stack: cdk.Stack) -> None:
+    with pytest.raises(TypeError, match=r"secret is <.*CfnSecret.*give a Secret"):
+        ReplicatedSecret(stack, "Database", secret=sm.CfnSecret(stack, "Raw"), regions=["eu-west-3"])  # type: ignore[arg-type]
+
+
+def test_an_arn_is_no_name(stack: cdk.Stack) -> None:
+    secret = sm.Secret.from_secret_name_v2(stack, "Imported", arn("us-west-2"))
+    with pytest.raises(ValueError, match=r"imported by name, and the name is an ARN, .*from_secret_complete_arn"):
+        ReplicatedSecret(stack, "Database", secret=secret, regions=["eu-west-3"])
+
+
+def test_a_list_token_is_given_alone(stack: cdk.Stack) -> None:
+    regions = cdk.CfnParameter(stack, "Regions", type="CommaDelimitedList").value_as_list
+    with pytest.raises(ValueError, match="a list that is known at deployment only: give it alone"):
+        ReplicatedSecret(stack, "Database", regions=[*regions, "eu-west-3"])

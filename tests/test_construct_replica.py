@@ -109,9 +109,23 @@ def test_a_name_makes_a_partial_arn_and_no_reference_to_the_primarys_stack(
 
 
 def test_so_does_the_name_of_a_new_secret(primary: cdk.Stack, paris: cdk.Stack) -> None:
-    secret = sm.Secret(primary, "Mine", secret_name="app/my-secret")
+    secret = sm.Secret(primary, "Mine", secret_name="app/mine")
     replica = ReplicatedSecret(primary, "Database", secret=secret, regions=["eu-west-3"]).replica("eu-west-3")
-    assert str(plain(paris.resolve(replica.secret_arn))).endswith(":secret:app/my-secret")
+    assert str(plain(paris.resolve(replica.secret_arn))).endswith(":secret:app/mine")
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_name_that_ends_like_a_suffix_makes_no_partial_arn(primary: cdk.Stack, is_new: bool) -> None:
+    """Secrets Manager would take it for a complete one, of another secret."""
+    name = "app/my-secret"
+    secret = (
+        sm.Secret(primary, "Mine", secret_name=name) if is_new else sm.Secret.from_secret_name_v2(primary, "Mine", name)
+    )
+    replicated = ReplicatedSecret(primary, "Database", secret=secret, regions=["eu-west-3"])
+    replica = replicated.replica("eu-west-3")
+    assert primary.resolve(replica.secret_arn) == primary.resolve(replicated.replica_arn("eu-west-3"))
+    assert replica.secret_full_arn == replica.secret_arn
+    assert replica.secret_name == name
 
 
 def test_a_generated_name_is_a_reference_across_regions(app: cdk.App) -> None:

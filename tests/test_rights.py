@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,7 +63,7 @@ def synthesized(build: Build) -> Synthesized:
     return made
 
 
-def resolved(value: Any, stack_id: str) -> Any:
+def resolved(value: Any, stack_id: str) -> Any:  # noqa: PLR0911 - a case each
     """What CloudFormation makes of a value. Ref of a secret is its name, which the model takes as well."""
     if isinstance(value, list):
         return [resolved(entry, stack_id) for entry in value]
@@ -76,6 +77,14 @@ def resolved(value: Any, stack_id: str) -> Any:
     if set(value) == {"Fn::Join"}:
         separator, parts = value["Fn::Join"]
         return str(separator).join(resolved(parts, stack_id))
+    if set(value) == {"Fn::ImportValue"}:
+        return f"{ARN}-of-the-other-stack-abcdefghijkl-AbCdEf"
+    if set(value) == {"Fn::Split"}:
+        separator, whole = value["Fn::Split"]
+        return resolved(whole, stack_id).split(separator)
+    if set(value) == {"Fn::Select"}:
+        index, parts = value["Fn::Select"]
+        return resolved(parts, stack_id)[index]
     return {key: resolved(entry, stack_id) for key, entry in value.items()}
 
 
@@ -286,19 +295,35 @@ MOST_IN_A_POLICY, MOST_POLICIES = 6144, 10
 def many(count: int, kind: str) -> tuple[dict[str, Any], list[int]]:
     """A template with so many, and the lengths of its policies as IAM counts them."""
     stack = cdk.Stack(cdk.App(), "app", env=cdk.Environment(account=ACCOUNT, region=PRIMARY))
+    other = cdk.Stack(stack.node.root, "other", env=cdk.Environment(account=ACCOUNT, region=PRIMARY))  # type: ignore[arg-type]
     for number in range(count):
         name = f"application/database/{number:03}"
-        secret = sm.Secret.from_secret_name_v2(stack, f"Imported{number}", name) if kind == "imported" else None
+        secret: sm.ISecret | None = None
+        if kind == "imported":
+            secret = sm.Secret.from_secret_name_v2(stack, f"Imported{number}", name)
+        if kind == "with a key each":
+            secret = sm.Secret(stack, f"Secret{number}", encryption_key=kms.Key(stack, f"Key{number}"))
+        if kind == "another stack's":
+            secret = sm.Secret(other, f"ApplicationDatabaseCredentials{number}")
         ReplicatedSecret(stack, f"Database{number}", secret=secret, regions=["eu-west-3", "us-east-1"])
     template = dict(Template.from_stack(stack).to_json())
     managed = [r for r in template["Resources"].values() if r["Type"] == "AWS::IAM::ManagedPolicy"]
     documents = [resolved(policy["Properties"]["PolicyDocument"], "s" * 120) for policy in managed]
-    return template, [len(json.dumps(document, separators=(",", ":"))) for document in documents]
+    texts = [json.dumps(document, separators=(",", ":")) for document in documents]
+    return template, [len(text.replace("key/primary", f"key/{uuid.uuid4()}")) for text in texts]
 
 
 @pytest.mark.parametrize(
     ("count", "kind", "policies"),
-    [(1, "new", 1), (100, "new", 1), (240, "new", 1), (100, "imported", 2), (400, "imported", 8)],
+    [
+        (1, "new", 1),
+        (100, "new", 1),
+        (240, "new", 1),
+        (100, "imported", 2),
+        (400, "imported", 8),
+        (90, "with a key each", 3),
+        (90, "another stack's", 3),
+    ],
 )
 def test_many_in_one_stack_stay_inside_the_limits_of_iam_and_cloudformation(
     count: int, kind: str, policies: int
@@ -308,6 +333,26 @@ def test_many_in_one_stack_stay_inside_the_limits_of_iam_and_cloudformation(
     assert max(lengths) <= MOST_IN_A_POLICY
     assert len(template["Resources"]) <= 500
     assert len(json.dumps(template)) <= 1_000_000
+
+
+def test_where_no_replica_is_declared_none_may_be_made() -> None:
+    made = synthesized(named(regions=[]))
+    assert not [s for s in made.statements if "secretsmanager:ReplicateSecretToRegions" in s["Action"]]
+    assert lives(made, made.statements)
+
+
+def test_regions_that_are_known_at_deployment_are_the_limit_too() -> None:
+    def build(stack: cdk.Stack) -> None:
+        regions = cdk.CfnParameter(stack, "Regions", type="CommaDelimitedList").value_as_list
+        ReplicatedSecret(stack, "Database", regions=regions)
+
+    (policy,) = [r for r in policies(build).values() if r["Type"] == "AWS::IAM::ManagedPolicy"]
+    (adding,) = [
+        s for s in policy["Properties"]["PolicyDocument"]["Statement"]
+        if "secretsmanager:ReplicateSecretToRegions" in s["Action"]
+    ]  # fmt: skip
+    condition = adding["Condition"]["ForAllValues:StringEquals"]
+    assert condition == {"secretsmanager:AddReplicaRegions": {"Ref": "Regions"}}
 
 
 def test_rights_to_the_stacks_own_secrets_do_not_grow_with_their_number() -> None:

@@ -6,13 +6,17 @@ import re
 from collections.abc import Sequence
 
 from aws_cdk import Duration, Token
+from aws_cdk.aws_secretsmanager import CfnSecret
 from aws_cdk.region_info import RegionInfo
 
 from .regions import ReplicaRegion, ReplicaRemovalPolicy
+from .replica import Replica
 
 # The API's own pattern.
 _REGION = re.compile(r"([a-z]+-)+\d+")
 _ARN_COLONS = 5
+# The element of a list token: only the whole list is one.
+_LIST_MARK = "#{Token["
 # Seconds: what the function needs to look and to answer, and how long Lambda lets it run.
 _SHORTEST_TIMEOUT, _LONGEST_TIMEOUT = 30, 900
 
@@ -25,6 +29,7 @@ def check_values(
     force_overwrite: object,
     replica_removal_policy: object,
     timeout: Duration | None,
+    provider: object,
 ) -> None:
     """All but the Regions.
 
@@ -38,6 +43,18 @@ def check_values(
         raise TypeError(f"{path}: force_overwrite is {force_overwrite!r}: use True or False")
     if isinstance(secret, str):
         raise TypeError(f"{path}: secret is {secret!r}: import it, as with Secret.from_secret_name_v2(...)")
+    if secret is not None:
+        _check_secret(path, secret)
+    if encryption_key is not None and not hasattr(encryption_key, "key_arn"):
+        raise TypeError(
+            f"{path}: encryption_key is {encryption_key!r}: give a key, as Alias.from_alias_name(...) "
+            "(a replica's, in ReplicaRegion, may be a string)"
+        )
+    if provider is not None and not hasattr(provider, "service_token"):
+        raise TypeError(
+            f"{path}: provider is {provider!r}: give a ReplicationProvider, as "
+            "ReplicationProvider.from_service_token(...)"
+        )
     if secret is not None and encryption_key is not None:
         raise ValueError(
             f"{path}: encryption_key is for a new secret, and secret is given: "
@@ -45,6 +62,19 @@ def check_values(
         )
     if timeout is not None:
         _check_timeout(path, timeout)
+
+
+def _check_secret(path: str, secret: object) -> None:
+    if isinstance(secret, CfnSecret) or not hasattr(secret, "secret_arn"):
+        raise TypeError(f"{path}: secret is {secret!r}: give a Secret, as Secret.from_secret_complete_arn(...)")
+    if isinstance(secret, Replica):
+        message = f"{path}: secret is {secret.node.path}, a replica: replicate its primary to more Regions"
+        raise ValueError(message)  # noqa: TRY004 - a secret it is
+    if secret.secret_arn.count(":") > _ARN_COLONS + 1:
+        raise ValueError(
+            f"{path}: secret was imported by name, and the name is an ARN, {secret.secret_arn!r}: "
+            "import it with Secret.from_secret_complete_arn(...)"
+        )
 
 
 def is_list_token(regions: object) -> bool:
@@ -81,6 +111,8 @@ def replica_regions(path: str, regions: Sequence[str | ReplicaRegion], primary_r
         region = replica.region
         if not Token.is_unresolved(region):
             wrong = _wrong_with(region, primary_region)
+            if region.startswith(_LIST_MARK):
+                wrong = "a list that is known at deployment only: give it alone, as regions=parameter.value_as_list"
             if wrong:
                 raise ValueError(f"{path}: regions holds {region!r}, {wrong}")
         if names.count(region) > 1:

@@ -42,7 +42,7 @@ class DeployedProvider(Construct):
         self._service_token = service_token
         if Token.is_unresolved(service_token):
             return
-        found = _TOKEN.fullmatch(service_token)
+        found = _TOKEN.fullmatch(service_token) if isinstance(service_token, str) else None
         if not found:
             raise ValueError(
                 f"{self.node.path}: service_token is {service_token!r}: give the ARN of a Lambda function or of an "

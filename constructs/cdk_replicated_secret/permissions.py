@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from aws_cdk import ArnFormat, Aws, Stack
+from aws_cdk import ArnFormat, Aws, Stack, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as sm
 
@@ -16,8 +16,9 @@ from .primary import cfn_secret
 from .regions import ReplicaRegion, ReplicaRemovalPolicy
 
 DESCRIBE = ("secretsmanager:DescribeSecret",)
+_ADD = "secretsmanager:ReplicateSecretToRegions"
 REPLICATE = (
-    "secretsmanager:ReplicateSecretToRegions",
+    _ADD,
     "secretsmanager:RemoveRegionsFromReplication",
     "secretsmanager:TagResource",
     "secretsmanager:UntagResource",
@@ -47,6 +48,10 @@ class Right:
         """The same for rights that can share a statement."""
         return json.dumps([self.actions, self.conditions], sort_keys=True)
 
+    def without(self, action: str) -> Right:
+        """The same without one of its actions."""
+        return replace(self, actions=tuple(known for known in self.actions if known != action))
+
     def statement(self) -> iam.PolicyStatement:
         """A statement with this right alone."""
         return iam.PolicyStatement(
@@ -57,7 +62,7 @@ class Right:
 def rights(
     stack: Stack,
     secret: sm.ISecret,
-    regions: Sequence[ReplicaRegion] | None,
+    regions: Sequence[ReplicaRegion | str],
     policy: ReplicaRemovalPolicy,
     *,
     force: bool,
@@ -67,28 +72,32 @@ def rights(
     Args:
         stack: the stack that declares it.
         secret: the primary.
-        regions: where to; None: known at deployment only.
+        regions: where to; names alone, a list token among them, use the default key.
         policy: what becomes of replicas that are no longer declared.
         force: whether an unrelated secret may be overwritten.
     """
     promote = policy is ReplicaRemovalPolicy.PROMOTE
-    of_request = limits([replica.region for replica in regions] if regions else None, force=force)
+    names = [replica if isinstance(replica, str) else replica.region for replica in regions]
+    of_request = limits(names, force=force)
     owned = cfn_secret(secret)
     if owned and Stack.of(owned).node.path == stack.node.path:
         needed = _to_the_stacks_own(stack, of_request, promote=promote)
     else:
         needed = _to_a_named_one(stack, secret, of_request, promote=promote)
     needed += _to_a_key(stack, DECRYPT, secret.env.region, secret.encryption_key)
-    for replica in regions or ():
+    for replica in regions:
+        if isinstance(replica, str):
+            continue
         needed += _to_a_key(stack, ENCRYPT, replica.region, replica.encryption_key)
-    return needed
+    # Where no replica is declared, none may be made.
+    return needed if regions else [right.without(_ADD) for right in needed]
 
 
-def limits(regions: Sequence[str] | None, *, force: bool) -> dict[str, Mapping[str, Any]]:
+def limits(regions: Sequence[str], *, force: bool) -> dict[str, Mapping[str, Any]]:
     """Conditions on what a request has: of a call without them, they are true.
 
     Args:
-        regions: where replicas may be; None: anywhere.
+        regions: where replicas may be.
         force: whether an unrelated secret may be overwritten.
     """
     found: dict[str, Mapping[str, Any]] = {"ForAllValues:StringLike": {"aws:TagKeys": [_TAG_KEYS]}}
@@ -119,7 +128,10 @@ def _to_a_named_one(stack: Stack, secret: sm.ISecret, limits: Conditions, *, pro
     """One ARN for each, in every Region: one that is dropped is asked, too, whether its replica is gone."""
     arn = secret.secret_full_arn or f"{secret.secret_arn}{_ANY_SUFFIX}"
     parts = stack.split_arn(arn, ArnFormat.COLON_RESOURCE_NAME)
-    everywhere = _arn(stack, "*", parts.account or "", parts.resource_name or "", parts.partition)
+    # What of an ARN is a token, but not the name, is taken from where the secret is: that is shorter, and the same.
+    account = secret.env.account if Token.is_unresolved(parts.account) else parts.account
+    partition = None if Token.is_unresolved(parts.partition) else parts.partition
+    everywhere = _arn(stack, "*", account or "", parts.resource_name or "", partition)
     needed = [Right((*DESCRIBE, *REPLICATE), everywhere, limits)]
     if promote:
         needed.append(Right(PROMOTE, everywhere))

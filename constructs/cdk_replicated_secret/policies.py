@@ -19,6 +19,9 @@ _MAX_LENGTH = 5_400
 # AWS::Partition, AWS::AccountId and AWS::Region look longer than what comes of them.
 _PSEUDO = re.compile(r"\$\{Token\[AWS\.(?:Partition|AccountId|Region)\.\d+\]\}")
 _AS_LONG_AS = "111122223333"
+# What else is known at deployment only: the ARN of a key, the name of a secret. Few are longer than this.
+_TOKEN = re.compile(r"\$\{Token\[[^\]]*\]\}")
+_AT_MOST = "?" * 128
 # Around the conditions and the resources of a statement.
 _FRAME = 120
 _HASH_LENGTH = 8
@@ -83,7 +86,7 @@ class _Policy:
 
     def _length_of(self, right: Right) -> int:
         frame = 0 if right.kind in self._statements else _FRAME + len(right.kind)
-        return frame + len(_PSEUDO.sub(_AS_LONG_AS, right.resource)) + len('"",')
+        return frame + len(_TOKEN.sub(_AT_MOST, _PSEUDO.sub(_AS_LONG_AS, right.resource))) + len('"",')
 
 
 @jsii.implements(IStringProducer)

@@ -64,9 +64,11 @@ def complete_replica_arn(secret: sm.ISecret, region: str) -> str | None:
 
 
 def partial_replica_arn(secret: sm.ISecret, region: str) -> str | None:
-    """The replica's ARN without the suffix, where the primary's name is no token."""
+    """The replica's ARN without the suffix, where the primary's name is no token, and does not end like a suffix."""
     name = literal_name(secret)
-    return name and Stack.of(secret).format_arn(
+    if not name or _SUFFIX.search(name):
+        return None
+    return Stack.of(secret).format_arn(
         service="secretsmanager",
         region=region,
         account=secret.env.account,

@@ -78,7 +78,8 @@ class ReplicationProviderProps(TypedDict, total=False):
 class ReplicationProvider(Construct):
     """The Lambda function that replicates for the ``ReplicatedSecret`` constructs of a stack.
 
-    ``ReplicatedSecret`` finds or makes it. Make it yourself, before the first of them, to choose how it runs.
+    ``ReplicatedSecret`` finds or makes the stack's. To choose how that runs, call ``get_or_create`` with props before
+    the first of them; one that is made with the constructor is another, for ``provider=``.
 
     Args:
         scope: the parent.
@@ -155,6 +156,9 @@ class ReplicationProvider(Construct):
             crashes.create_alarm(stack, "Crashed", threshold=1, evaluation_periods=1)
         """
         stack = Stack.of(scope)
+        if unknown := sorted(props.keys() - ReplicationProviderProps.__annotations__.keys()):
+            known = ", ".join(ReplicationProviderProps.__annotations__)
+            raise TypeError(f"{scope.node.path}: there is no prop {unknown[0]!r}: the props are {known}")
         found = stack.node.try_find_child(_ID)
         if not isinstance(found, ReplicationProvider):
             return cls(stack, _ID, **props)
@@ -185,7 +189,7 @@ class ReplicationProvider(Construct):
 
         Example::
 
-            token = Fn.import_value("ReplicatedSecretProviderArn")
+            token = Fn.import_value("ReplicatedSecretServiceToken")
             provider = ReplicationProvider.from_service_token(self, "Provider", token)
         """
         return DeployedProvider(scope, id, service_token)
@@ -203,13 +207,19 @@ class ReplicationProvider(Construct):
             after the last.
         """
         role, stack = self.function.role, Stack.of(scope)
-        if role is None:
+        if role is None or _is_immutable(role):
             return []
         place: Construct = self if Stack.of(self).node.path == stack.node.path else stack
         name = _POLICIES if place is self else f"{_ID}{_POLICIES}{self.node.addr}"
         found = place.node.try_find_child(name)
         policies = found if isinstance(found, Policies) else Policies(place, name, role)
         return policies.add(rights)
+
+
+def _is_immutable(role: iam.IRole) -> bool:
+    """Whether it was imported with mutable=False: its owner gives it its rights. CDK shows that by a sibling's id."""
+    scope = role.node.scope
+    return scope is not None and scope.node.try_find_child(f"MutableRole{role.node.id}") is not None
 
 
 def _readable(value: Any) -> Any:

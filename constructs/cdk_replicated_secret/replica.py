@@ -13,7 +13,7 @@ from aws_cdk import aws_secretsmanager as sm
 from constructs import Construct
 
 from .keys import as_key, grant_decrypt
-from .primary import complete_replica_arn, partial_replica_arn
+from .primary import complete_replica_arn, literal_name, partial_replica_arn
 from .regions import ReplicaRegion
 
 
@@ -45,6 +45,7 @@ class Replica(Resource):
         complete = complete_replica_arn(primary, replica.region)
         partial = None if complete else partial_replica_arn(primary, replica.region)
         self._replica = replica
+        self._name = literal_name(primary)
         self._deployed_arn = complete or deployed_arn
         self._import = sm.Secret.from_secret_attributes(
             self,
@@ -64,7 +65,7 @@ class Replica(Resource):
 
     @property
     def secret_name(self) -> str:
-        return self._import.secret_name
+        return self._name or self._import.secret_name
 
     @property
     def secret_ref(self) -> Any:

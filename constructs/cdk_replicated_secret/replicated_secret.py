@@ -71,6 +71,7 @@ class ReplicatedSecret(Construct):
             force_overwrite=force_overwrite,
             replica_removal_policy=replica_removal_policy,
             timeout=timeout,
+            provider=provider,
         )
         self.secret: sm.ISecret = secret or sm.Secret(self, "Secret", encryption_key=encryption_key)
         """The primary: the given one, or the new one."""
@@ -97,7 +98,7 @@ class ReplicatedSecret(Construct):
         needed = rights(
             stack,
             self.secret,
-            self._replicas if self._known else None,
+            self._replicas if self._known else regions,
             replica_removal_policy,
             force=force_overwrite,
         )
@@ -159,8 +160,9 @@ class ReplicatedSecret(Construct):
         """The replica in a Region as a secret, for a stack in that Region; the same one each time.
 
         Its ARN is a literal where the primary's is one, and lacks the suffix where only the name is. A literal makes no
-        dependency between the stacks: say ``consumer.add_dependency(primary_stack)`` where the two are deployed
-        together. Else, for a generated name, it is a reference across Regions: both stacks need an explicit Region and,
+        dependency between the stacks: say ``consumer.add_dependency(primary_stack)`` (newer: ``add_stack_dependency``)
+        where the two are deployed together. Else, for a generated name, or one that ends like a suffix as ``my-secret``
+        does, it is a reference across Regions: both stacks need an explicit Region and,
         with an older CDK, ``cross_region_references=True``.
 
         Raises:
