@@ -322,7 +322,7 @@ def many(count: int, kind: str) -> tuple[dict[str, Any], list[int]]:
         (100, "imported", 2),
         (400, "imported", 8),
         (90, "with a key each", 3),
-        (90, "another stack's", 3),
+        (90, "another stack's", 4),
     ],
 )
 def test_many_in_one_stack_stay_inside_the_limits_of_iam_and_cloudformation(
