@@ -20,6 +20,7 @@ from provider.__main__ import main
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples" / "cloudformation"
+PAGE = ROOT / "docs" / "custom-resource.md"
 PARIS, VIRGINIA = "eu-west-3", "us-east-1"
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("plain")]
 
@@ -59,9 +60,10 @@ class Shell:
         return {output["OutputKey"]: output["OutputValue"] for output in told["Stacks"][0].get("Outputs", [])}
 
     def provider(self, *overrides: str) -> None:
-        """The two commands of docs/custom-resource.md."""
+        """Package and deploy it, with these parameters."""
         self.run(
-            "aws cloudformation package --template-file provider.template.yaml --s3-bucket artifacts "
+            "aws cloudformation package --template-file provider.template.yaml "
+            f"--s3-bucket artifacts-{ACCOUNT} "
             "--output-template-file packaged.yaml"
         )
         self.run(
@@ -88,7 +90,11 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
         shutil.copy(template, folder)
     with LocalAws(speed=20, auth=True) as aws:
         made = Shell(aws, folder)
-        made.run("aws s3 mb s3://artifacts")
+        made.run(f"aws s3 mb s3://artifacts-{ACCOUNT}")
+        # The page's commands, as they stand there; then with what the examples need beyond.
+        for line in [line for line in PAGE.read_text().splitlines() if line.startswith("    aws cloudformation")]:
+            made.run(line.strip().replace("111122223333", ACCOUNT))
+        assert made.outputs("replication")["ServiceToken"].startswith("arn:aws:lambda:us-west-2:")
         made.provider(*RIGHTS)
         yield made
 
