@@ -251,6 +251,12 @@ def test_a_role_that_may_not_be_changed_is_not(stack: cdk.Stack) -> None:
     Template.from_stack(stack).resource_count_is("AWS::IAM::ManagedPolicy", 0)
 
 
+def test_a_role_of_another_account_is_refused(stack: cdk.Stack) -> None:
+    role = iam.Role.from_role_arn(stack, "Role", "arn:aws:iam::999999999999:role/function")
+    with pytest.raises(ValueError, match="role is of account 999999999999, and the function of 000000000000: give a"):
+        ReplicationProvider.get_or_create(stack, role=role)
+
+
 def test_a_prop_that_is_none_is_named_with_those_that_are(stack: cdk.Stack) -> None:
     ReplicationProvider.get_or_create(stack)
     with pytest.raises(TypeError, match="App: there is no prop 'memory': the props are memory_size, vpc, "):

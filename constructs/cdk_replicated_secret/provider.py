@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration, Stack, Token
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -87,7 +87,7 @@ class ReplicationProvider(Construct):
         **props: see ``ReplicationProviderProps``.
 
     Raises:
-        ValueError: both ``log_group`` and ``log_retention`` are given.
+        ValueError: both ``log_group`` and ``log_retention`` are given, or a role of another account.
 
     Example::
 
@@ -103,6 +103,7 @@ class ReplicationProvider(Construct):
                 f"{self.node.path}: log_group and log_retention are given: "
                 "leave one of the two out (a log group has a retention of its own)"
             )
+        self._check_account(given.get("role"))
         retention: dict[str, Any] = {} if "log_group" in given else {"log_retention": _LOG_RETENTION}
         self._props: dict[str, Any] = {"memory_size": _MEMORY, "runtime": _RUNTIME} | retention | given
         options: dict[str, Any] = dict(self._props)
@@ -122,6 +123,16 @@ class ReplicationProvider(Construct):
             **options,
         )
         """The function, for alarms and the like."""
+
+    def _check_account(self, role: iam.IRole | None) -> None:
+        own = Stack.of(self).account
+        if role is None or Token.is_unresolved(role.env.account) or Token.is_unresolved(own):
+            return
+        if role.env.account != own:
+            raise ValueError(
+                f"{self.node.path}: role is of account {role.env.account}, and the function of {own}: "
+                "give a role of the function's account, as Lambda takes no other"
+            )
 
     def _role(self, log_group: logs.ILogGroup, *, in_vpc: bool) -> iam.Role:
         """A role that may log to its own group only, where the managed policy would allow every group.
