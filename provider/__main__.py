@@ -23,9 +23,8 @@ RULES, SCHEMA = "cfn-lint", "custom-replicatedsecret.json"
 _THEN = (1980, 1, 1, 0, 0, 0)
 
 
-def main() -> None:
-    """Write them all."""
-    target = Path(sys.argv[1])
+def build(target: Path) -> None:
+    """Write them all into this folder."""
     rules = target / RULES
     rules.mkdir(parents=True, exist_ok=True)
     (target / TEMPLATE).write_text(template())
@@ -56,4 +55,4 @@ def pack(target: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    build(Path(sys.argv[1]))

@@ -102,10 +102,8 @@ class ProviderStack(cdk.Stack):
         resource.add_deletion_override("DependsOn")
 
     def _grant(self, role: iam.IRole | None) -> None:
-        of_request: dict[str, Any] = dict(limits(self._regions, force=False))
         also_forced = Fn.condition_if(self._may_force.logical_id, "true", cdk.Aws.NO_VALUE)
-        ((key, refused),) = of_request["BoolIfExists"].items()
-        of_request["BoolIfExists"] = {key: [refused, also_forced]}
+        of_request = limits(self._regions, force=("false", also_forced))
         through = {"StringLike": {"kms:ViaService": f"secretsmanager.*.{cdk.Aws.URL_SUFFIX}"}}
         has_keys = Fn.condition_not(Fn.condition_equals(Fn.join("", self._keys), ""))
         may_use_keys = self._if_role_is_made("MayUseKeys", has_keys)

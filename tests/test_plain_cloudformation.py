@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,7 +15,7 @@ from typing import Any
 import pytest
 
 from local.server import ACCOUNT, LocalAws, clean_environment
-from provider.__main__ import main
+from provider.__main__ import build
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples" / "cloudformation"
@@ -83,9 +82,7 @@ RIGHTS = (
 @pytest.fixture(scope="module")
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     folder = tmp_path_factory.mktemp("plain")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["provider", str(folder)])
-        main()
+    build(folder)
     for template in EXAMPLES.glob("*.yaml"):
         shutil.copy(template, folder)
     with LocalAws(speed=20, auth=True) as aws:

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdk_replicated_secret import ReplicationProvider
-from provider.__main__ import BUNDLE, main, pack
+from provider.__main__ import BUNDLE, build, pack
 from provider.schema import schema
 from provider.stack import EXPORT
 from secret_replication.errors import ReplicationError
@@ -31,9 +31,7 @@ LINT = Path(sys.executable).parent / "cfn-lint"
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dist")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["provider", str(folder)])
-        main()
+    build(folder)
     return folder
 
 

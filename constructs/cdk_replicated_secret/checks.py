@@ -111,8 +111,6 @@ def replica_regions(path: str, regions: Sequence[str | ReplicaRegion], primary_r
         region = replica.region
         if not Token.is_unresolved(region):
             wrong = _wrong_with(region, primary_region)
-            if region.startswith(_LIST_MARK):
-                wrong = "a list that is known at deployment only: give it alone, as regions=parameter.value_as_list"
             if wrong:
                 raise ValueError(f"{path}: regions holds {region!r}, {wrong}")
         if names.count(region) > 1:
@@ -122,6 +120,8 @@ def replica_regions(path: str, regions: Sequence[str | ReplicaRegion], primary_r
 
 
 def _wrong_with(region: str, primary_region: str) -> str | None:
+    if region.startswith(_LIST_MARK):
+        return "a list that is known at deployment only: give it alone, as regions=parameter.value_as_list"
     if not _REGION.fullmatch(region):
         return "which is no Region: write one like 'eu-west-3'"
     if Token.is_unresolved(primary_region):

@@ -78,7 +78,7 @@ def rights(
     """
     promote = policy is ReplicaRemovalPolicy.PROMOTE
     names = [replica if isinstance(replica, str) else replica.region for replica in regions]
-    of_request = limits(names, force=force)
+    of_request = limits(names, force=() if force else ("false",))
     owned = cfn_secret(secret)
     if owned and Stack.of(owned).node.path == stack.node.path:
         needed = _to_the_stacks_own(stack, of_request, promote=promote)
@@ -93,18 +93,18 @@ def rights(
     return needed if regions else [right.without(_ADD) for right in needed]
 
 
-def limits(regions: Sequence[str], *, force: bool) -> dict[str, Mapping[str, Any]]:
+def limits(regions: Sequence[str], *, force: Sequence[Any]) -> dict[str, Mapping[str, Any]]:
     """Conditions on what a request has: of a call without them, they are true.
 
     Args:
         regions: where replicas may be.
-        force: whether an unrelated secret may be overwritten.
+        force: what a request may say of overwriting an unrelated secret, ``"false"`` or ``"true"``; empty for both.
     """
     found: dict[str, Mapping[str, Any]] = {"ForAllValues:StringLike": {"aws:TagKeys": [_TAG_KEYS]}}
     if regions:
         found["ForAllValues:StringEquals"] = {"secretsmanager:AddReplicaRegions": sorted(regions)}
-    if not force:
-        found["BoolIfExists"] = {"secretsmanager:ForceOverwriteReplicaSecret": "false"}
+    if force:
+        found["BoolIfExists"] = {"secretsmanager:ForceOverwriteReplicaSecret": list(force)}
     return found
 
 
