@@ -275,10 +275,15 @@ def _replace_resource(models: _Models) -> None:
                 models.call("RemoveRegionsFromReplication", {"SecretId": arn, "RemoveReplicaRegions": sorted(declared)})
         models.call("DeleteSecret", {"SecretId": arn, "ForceDeleteWithoutRecovery": True})
 
+    def adopt(identifier: dict[str, str]) -> tuple[str, dict[str, str]]:
+        arn = models.call("DescribeSecret", {"SecretId": identifier["Id"]})["ARN"]
+        return arn, {"Id": arn}
+
     provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"] = {
         "create": create,
         "update": update,
         "delete": delete,
+        "import": adopt,
     }
 
 

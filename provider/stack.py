@@ -15,8 +15,8 @@ from cdk_replicated_secret.permissions import DECRYPT, DESCRIBE, ENCRYPT, PROMOT
 
 # The name under which the ServiceToken is exported: users' templates import it.
 EXPORT = "ReplicatedSecretServiceToken"
-_PRIMARY = r"arn:aws[a-z-]*:secretsmanager:\*:\d{12}:secret:.+"
-_KEY_ARN = r"(arn:aws[a-z-]*:kms:[a-z0-9*-]+:\d{12}:key/.+)?"
+_PRIMARY = r"arn:aws[a-z-]*:secretsmanager:\*:(\d{12}|\*):secret:.+"
+_KEY_ARN = r"(arn:aws[a-z-]*:kms:[a-z0-9*-]+:(\d{12}|\*):key/.+)?"
 _ROLE_ARN = r"(arn:aws[a-z-]*:iam::\d{12}:role/.+)?"
 _POLICY_ARN = r"(arn:aws[a-z-]*:iam::(\d{12}|aws):policy/.+)?"
 

@@ -3,73 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local.server import ACCOUNT, LocalAws, clean_environment
+from local.server import ACCOUNT, LocalAws
 from provider.__main__ import build
+from tests.shell import ROOT, Shell, steps
 
-ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples" / "cloudformation"
-PAGE = ROOT / "docs" / "custom-resource.md"
 PARIS, VIRGINIA = "eu-west-3", "us-east-1"
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("plain")]
-
-
-class Shell:
-    """A user's shell, in a folder that holds dist/ and the examples and nothing else."""
-
-    def __init__(self, aws: LocalAws, folder: Path) -> None:
-        self.aws, self.folder = aws, folder
-        self.keys = {
-            region: str(aws.client("kms", region).create_key()["KeyMetadata"]["Arn"]) for region in (PARIS, VIRGINIA)
-        }
-        self._environment = clean_environment() | aws.environment
-        self._environment["PATH"] = f"{ROOT / 'build' / 'awscli-venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
-
-    def run(self, line: str, *, fails: bool = False) -> str:
-        done = subprocess.run(
-            ["bash", "-ec", line], cwd=self.folder, env=self._environment, text=True, capture_output=True, check=False
-        )
-        assert (done.returncode != 0) == fails, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-    def deploy(self, example: str, *overrides: str, fails: bool = False) -> str:
-        given = f"--parameter-overrides {' '.join(overrides)}" if overrides else ""
-        return self.run(
-            f"aws cloudformation deploy --stack-name {example} --template-file {example}.yaml "
-            f"--capabilities CAPABILITY_AUTO_EXPAND {given}",
-            fails=fails,
-        )
-
-    def delete(self, stack: str) -> None:
-        self.run(f"aws cloudformation delete-stack --stack-name {stack}")
-        self.run(f"aws cloudformation wait stack-delete-complete --stack-name {stack}")
-
-    def outputs(self, stack: str) -> dict[str, str]:
-        told = json.loads(self.run(f"aws cloudformation describe-stacks --stack-name {stack}"))
-        return {output["OutputKey"]: output["OutputValue"] for output in told["Stacks"][0].get("Outputs", [])}
-
-    def provider(self, *overrides: str) -> None:
-        """Package and deploy it, with these parameters."""
-        self.run(
-            "aws cloudformation package --template-file provider.template.yaml "
-            f"--s3-bucket artifacts-{ACCOUNT} "
-            "--output-template-file packaged.yaml"
-        )
-        self.run(
-            "aws cloudformation deploy --stack-name replication --template-file packaged.yaml "
-            f"--capabilities CAPABILITY_IAM --parameter-overrides {' '.join(overrides)}"
-        )
-
 
 RIGHTS = (
     f"'SecretArns=arn:aws:secretsmanager:*:{ACCOUNT}:secret:*'",
@@ -87,10 +35,11 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
         shutil.copy(template, folder)
     with LocalAws(speed=20, auth=True) as aws:
         made = Shell(aws, folder)
-        made.run(f"aws s3 mb s3://artifacts-{ACCOUNT}")
+        made.run(f"aws s3 mb s3://{made.bucket} && aws s3 mb s3://artifacts-{ACCOUNT}")
         # The page's commands, as they stand there; then with what the examples need beyond.
-        for line in [line for line in PAGE.read_text().splitlines() if line.startswith("    aws cloudformation")]:
-            made.run(line.strip().replace("111122223333", ACCOUNT))
+        for kind, text in steps("custom-resource.md"):
+            if kind == "command":
+                made.run(text)
         assert made.outputs("replication")["ServiceToken"].startswith("arn:aws:lambda:us-west-2:")
         made.provider(*RIGHTS)
         yield made
@@ -101,8 +50,14 @@ def secret(shell: Shell, name: str) -> str:
     return shell.run(command).strip()
 
 
+def tags(shell: Shell, arn: str) -> dict[str, str]:
+    """Ours among the primary's."""
+    described = shell.client("secretsmanager").describe_secret(SecretId=arn)
+    return {tag["Key"]: tag["Value"] for tag in described.get("Tags", []) if not tag["Key"].startswith("aws:")}
+
+
 def statuses(shell: Shell, name: str) -> dict[str, str]:
-    described = shell.aws.client("secretsmanager").describe_secret(SecretId=name)
+    described = shell.client("secretsmanager").describe_secret(SecretId=name)
     return {entry["Region"]: entry["Status"] for entry in described.get("ReplicationStatus", [])}
 
 
@@ -129,7 +84,7 @@ def new_secret(shell: Shell) -> None:
     shell.deploy("new-secret")
     told = shell.outputs("new-secret")
     assert told["Status"] == "InSync"
-    replica = shell.aws.client("secretsmanager", PARIS).get_secret_value(
+    replica = shell.client("secretsmanager", PARIS).get_secret_value(
         SecretId=told["Database"].replace("us-west-2", PARIS)
     )
     assert json.loads(replica["SecretString"])["username"] == "app"
@@ -148,7 +103,7 @@ def each_region(shell: Shell) -> None:
 def customer_keys(shell: Shell) -> None:
     """Each replica with the key of its Region."""
     secret(shell, "app/keys")
-    keys = {region: shell.keys[region] for region in (PARIS, VIRGINIA)}
+    keys = {region: shell.client("kms", region).create_key()["KeyMetadata"]["Arn"] for region in (PARIS, VIRGINIA)}
     shell.deploy("customer-keys", "SecretId=app/keys", f"KeyInParis={keys[PARIS]}", f"KeyInVirginia={keys[VIRGINIA]}")
     assert shell.outputs("customer-keys") == {"KeyInParis": keys[PARIS]}
     shell.delete("customer-keys")
@@ -159,7 +114,7 @@ def promote_on_delete(shell: Shell) -> None:
     arn = secret(shell, "app/promoted").replace("us-west-2", PARIS)
     shell.deploy("promote-on-delete", "SecretId=app/promoted")
     shell.delete("promote-on-delete")
-    promoted = shell.aws.client("secretsmanager", PARIS).describe_secret(SecretId=arn)
+    promoted = shell.client("secretsmanager", PARIS).describe_secret(SecretId=arn)
     assert "PrimaryRegion" not in promoted
     assert statuses(shell, "app/promoted") == {}
 
@@ -174,7 +129,101 @@ def a_secret_that_is_not_there(shell: Shell) -> None:
     shell.delete("missing")
 
 
-LIVES = (existing_secret, new_secret, each_region, customer_keys, promote_on_delete, a_secret_that_is_not_there)
+def alarms(shell: Shell) -> None:
+    """As docs/operations.md has it."""
+    for _, command in steps("operations.md", "What to alarm on"):
+        if "describe-secret" not in command:
+            shell.run(command)
+    told = shell.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    function = shell.outputs("replication")["ServiceToken"].rpartition(":")[2]
+    assert [alarm["Dimensions"] for alarm in told if alarm.get("MetricName") == "Errors"] == [
+        [{"Name": "FunctionName", "Value": function}]
+    ]
+
+
+def handed_over(shell: Shell) -> None:
+    """From a stack to another, which then owns the replica, as docs/operations.md has it."""
+    arn = secret(shell, "app/orders-moved")
+    for stack in ("before", "after"):
+        example = (EXAMPLES / "existing-secret.yaml").read_text().partition("Outputs:")[0]
+        (shell.folder / f"{stack}.yaml").write_text(example.replace("        - us-east-1\n", ""))
+    shell.deploy("before", "SecretId=app/orders-moved")
+    made = replica(shell, arn)
+
+    template = shell.folder / "before.yaml"
+    given_up = "ReplicaRegions: []\n      ReplicaRemovalPolicy: Retain"
+    template.write_text(template.read_text().replace(f"ReplicaRegions:\n        - {PARIS}", given_up))
+    shell.deploy("before")
+    assert tags(shell, arn) == {}
+    shell.deploy("after", "SecretId=app/orders-moved")
+    assert tags(shell, arn)[f"cdk-replicated-secret:{PARIS}"].startswith("adopted ")
+    ((_, command),) = steps("operations.md", "Hand a replica over to another stack")
+    shell.run(command.replace("app/orders", "app/orders-moved"))
+    assert tags(shell, arn)[f"cdk-replicated-secret:{PARIS}"].startswith("created us-west-2 ")
+    shell.delete("before")
+    assert replica(shell, arn) == made
+    shell.delete("after")
+    assert statuses(shell, arn) == {}
+
+
+def from_native_regions(shell: Shell) -> None:
+    """The replica is the same one after each step of docs/operations.md."""
+    done = list(steps("operations.md", "From `ReplicaRegions` of AWS::SecretsManager::Secret"))
+    cloudformation = shell.client("cloudformation")
+    native = "\n".join(line for line in done[0][1].splitlines() if "Policy: Retain" not in line)
+    cloudformation.create_stack(StackName="orders", TemplateBody=native)
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="orders", WaiterConfig={"Delay": 1})
+    arn = shell.client("secretsmanager").describe_secret(SecretId="app/orders")["ARN"]
+    made = replica(shell, arn)
+    for kind, text in done:
+        step = text.replace(f"arn:aws:secretsmanager:us-west-2:{ACCOUNT}:secret:app/orders-AbCdEf", arn)
+        if kind == "file":
+            (shell.folder / "orders.yaml").write_text(step)
+        else:
+            shell.run(step)
+            assert replica(shell, arn) == made
+            assert statuses(shell, arn) == {PARIS: "InSync"}
+    assert tags(shell, arn)[f"cdk-replicated-secret:{PARIS}"].startswith("adopted ")
+    shell.delete("orders")
+    assert replica(shell, arn) == made
+
+
+TRUST = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
+ALLOW = {"Effect": "Allow", "Action": ["secretsmanager:*", "logs:*"], "Resource": "*"}
+
+
+def a_role_and_a_boundary_of_ones_own(shell: Shell) -> None:
+    """In another Region, where a provider stands for itself."""
+    there = shell.elsewhere("eu-central-1")
+    there.run(f"aws s3 mb s3://{there.bucket}")
+    iam = shell.client("iam")
+    boundary = iam.create_policy(PolicyName="boundary", PolicyDocument=policy(ALLOW))["Policy"]["Arn"]
+    own = iam.create_role(RoleName="own", AssumeRolePolicyDocument=policy(TRUST))["Role"]["Arn"]
+    iam.attach_role_policy(RoleName="own", PolicyArn=boundary)
+
+    def role() -> str:
+        function = there.outputs("replication")["ServiceToken"]
+        return str(there.client("lambda").get_function(FunctionName=function)["Configuration"]["Role"])
+
+    there.provider(*RIGHTS, f"PermissionsBoundaryArn={boundary}")
+    made = role().rpartition("/")[2]
+    assert iam.get_role(RoleName=made)["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"] == boundary
+    arn = secret(there, "app/own")
+    there.deploy("promote-on-delete", f"SecretId={arn}")
+    there.provider(*RIGHTS, "PermissionsBoundaryArn=", f"RoleArn={own}")
+    assert role() == own
+    there.delete("promote-on-delete")
+    assert "ReplicationStatus" not in there.client("secretsmanager").describe_secret(SecretId=arn)
+
+
+def policy(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+LIVES = (
+    existing_secret, new_secret, each_region, customer_keys, promote_on_delete, a_secret_that_is_not_there,
+    alarms, handed_over, from_native_regions, a_role_and_a_boundary_of_ones_own,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -215,19 +264,28 @@ def test_a_newer_provider_replaces_nothing_and_touches_no_replica(shell: Shell, 
     assert not any(change["ResourceStatus"].startswith("DELETE") for change in events(shell, "upgraded"))
 
 
+def test_the_aws_cli_takes_the_stackset_of_the_page(shell: Shell) -> None:
+    """Local AWS has no StackSets; the AWS CLI checks the parameters by itself."""
+    for kind, text in steps("operations.md", "For an organisation"):
+        if kind == "file":
+            (shell.folder / "bucket-policy.json").write_text(text)
+        else:
+            shell.run(f"{text} --generate-cli-skeleton output" if "stack-set" in text else text)
+
+
 def provider(shell: Shell) -> tuple[str, str]:
     """The ServiceToken, and a digest of the code behind it."""
     token = shell.outputs("replication")["ServiceToken"]
-    function = shell.aws.client("lambda").get_function(FunctionName=token)
+    function = shell.client("lambda").get_function(FunctionName=token)
     return token, function["Configuration"]["CodeSha256"]
 
 
 def replica(shell: Shell, arn: str) -> Any:
     """When it was made, which another in its place would not have."""
-    return shell.aws.client("secretsmanager", PARIS).describe_secret(SecretId=arn.replace("us-west-2", PARIS))[
+    return shell.client("secretsmanager", PARIS).describe_secret(SecretId=arn.replace("us-west-2", PARIS))[
         "CreatedDate"
     ]
 
 
 def events(shell: Shell, stack: str) -> list[dict[str, Any]]:
-    return list(shell.aws.client("cloudformation").describe_stack_events(StackName=stack)["StackEvents"])
+    return list(shell.client("cloudformation").describe_stack_events(StackName=stack)["StackEvents"])

@@ -452,6 +452,9 @@ def test_the_bundle_runs_by_itself_and_its_log_holds_neither_url_nor_value(url: 
     assert [(line["operation"], line["ReplicasInSync"], line["AnswersFailed"]) for line in measured] == [
         ("Create", [1.0], [0.0]), ("Update", [1.0], [0.0]), ("Delete", [0.0], [0.0]),
     ]  # fmt: skip
+    by = [line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] for line in measured]
+    assert by == [[["service"], ["service", "operation"]]] * 3
+    assert {line["service"] for line in measured} == {"cdk-replicated-secret"}
     assert "bearer" not in log
     assert "hunter2" not in log
 

@@ -45,7 +45,8 @@ def handler(event: dict[str, Any], context: Any) -> None:
             operation=request.request_type,
             request_id=request.request_id,
         )
-        metrics.add_dimension("operation", request.request_type)
+        # A set of its own, beside the service alone: alarms take one or the other.
+        metrics.add_dimensions(service=_NAME, operation=request.request_type)
         return serve(
             checked, aws=aws, clock=SystemClock(), log=log, metrics=metrics, region=region, seconds=seconds, known=known
         )
