@@ -7,7 +7,7 @@ HANDLER := $(shell find handler -name '*.py' -o -name requirements.txt)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test soak mutants lint scan compat docs format bundle dist setup clean
+.PHONY: help demo local test soak mutants faults lint scan compat docs format bundle dist setup clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -26,6 +26,9 @@ soak: setup ## Make up histories of stacks until the time is over (MINUTES=10; S
 
 mutants: setup ## Change planner, tags and parser in small ways: a test has to notice each (3 minutes)
 	@$(BIN)/python -m tests.mutants
+
+faults: setup build/microburst-venv/done ## Live whole lives of stacks with faults on the wire, and write docs/reliability.md (20 minutes)
+	@PYTHONPATH=handler:constructs $(BIN)/python -m tests.faults $(if $(ONLY),--only "$(ONLY)")
 
 lint: setup ## Check style, types and the arrows between the modules
 	@$(BIN)/ruff check .
@@ -76,6 +79,7 @@ node_modules/done: package.json package-lock.json
 # Tools in environments of their own: what they pin does not go with the rest.
 build/checkov-venv/done: tests/scan/checkov-requirements.txt
 build/awscli-venv/done: tests/awscli-requirements.txt
+build/microburst-venv/done: tests/microburst-requirements.txt
 build/%-venv/done:
 	@echo "Installing $* into build/$*-venv"
 	@$(PYTHON) -m venv --clear build/$*-venv

@@ -25,6 +25,9 @@ def main() -> None:
     parser.add_argument(
         "--until-eof", action="store_true", help="end when standard input ends: with the parent process"
     )
+    parser.add_argument(
+        "--behind", type=int, default=0, metavar="PORT", help="where a proxy listens, to which Lambdas are to speak"
+    )
     parser.add_argument("--auth", action="store_true", help="enforce IAM policies, on all but root's calls")
     arguments = parser.parse_args()
     if not (math.isfinite(arguments.speed) and arguments.speed > 0):
@@ -37,7 +40,9 @@ def main() -> None:
     # MiniStack reads its settings from the environment when it is imported; Lambdas inherit the rest of it.
     inherited = clean_environment()
     os.environ.clear()
-    os.environ.update(inherited, GATEWAY_PORT=str(port), BIND_HOST=HOST, MINISTACK_HOST=HOST, LOG_LEVEL="WARNING")
+    os.environ.update(
+        inherited, GATEWAY_PORT=str(arguments.behind or port), BIND_HOST=HOST, MINISTACK_HOST=HOST, LOG_LEVEL="WARNING"
+    )
     os.environ["AUTH"] = str(arguments.auth).lower()
     with tempfile.TemporaryDirectory(prefix="local-aws-") as scratch:
         # The Lambdas' code and whatever else MiniStack puts into files goes with it.

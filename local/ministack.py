@@ -17,7 +17,7 @@ from ministack import app as ministack
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region, set_request_region
 from ministack.core.router import extract_access_key_id
-from ministack.services import kms
+from ministack.services import iam, kms, lambda_svc
 from ministack.services import secretsmanager as service
 from ministack.services.cloudformation import custom_resource, provisioners
 
@@ -85,6 +85,7 @@ def app(delays: Delays) -> Callable[..., Awaitable[None]]:
     _replace_service(models, _Authorization(models))
     _replace_resource(models)
     _mend_custom_resources()
+    _mend_roles()
     serve: Callable[..., Awaitable[None]] = ministack.app
     return serve
 
@@ -306,11 +307,13 @@ def _regions(props: dict[str, Any]) -> set[str]:
 
 
 def _mend_custom_resources() -> None:
-    """Two things that CloudFormation does and MiniStack does not: see P1 and P4 in docs/local-aws.md.
+    """What CloudFormation does and MiniStack does not: see P1, P4 and P6 in docs/protocol.md.
 
     An answer over 4,096 bytes fails. A resource whose Create failed is sent a Delete, with the id that it answered.
+    A function that fails is called again, twice.
     """
     invoke, deliver = custom_resource.invoke_custom_resource, custom_resource.deliver_response
+    execute = lambda_svc._execute_function_with_config_scope
     failed: dict[tuple[str, str], str] = {}
 
     def deliver_response(token: str, response: dict[str, Any]) -> bool:
@@ -344,5 +347,25 @@ def _mend_custom_resources() -> None:
                     logging.getLogger("cloudformation").warning("Delete of the failed %s failed: %s", logical_id, error)
             raise
 
+    def execute_again(function: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+        if "ResponseURL" not in request:
+            return dict(execute(function, request))
+        lambda_svc.invoke_async_with_retry(function, request)
+        return {}
+
+    lambda_svc._execute_function_with_config_scope = execute_again
     custom_resource.deliver_response = deliver_response
     custom_resource.invoke_custom_resource = invoke_custom_resource
+
+
+def _mend_roles() -> None:
+    """A role of a template has its PermissionsBoundary."""
+    handler = provisioners._RESOURCE_HANDLERS["AWS::IAM::Role"]
+    create = handler["create"]
+
+    def create_bounded(logical_id: str, props: dict[str, Any], stack_name: str) -> Any:
+        made = create(logical_id, props, stack_name)
+        iam._roles[made[0]]["PermissionsBoundary"] = props.get("PermissionsBoundary")
+        return made
+
+    handler["create"] = create_bounded

@@ -39,10 +39,11 @@ class LocalAws:
         speed: how many times faster than AWS replication is; 1 takes AWS's own seconds.
         port: where to listen on loopback; 0 for any free port.
         auth: whether IAM policies are enforced. The clients here are root's; a Lambda has its role's rights.
+        behind: the port of a proxy, to which Lambdas speak in place of this; 0 for none.
     """
 
-    def __init__(self, speed: float = 1.0, port: int = 0, *, auth: bool = False) -> None:
-        self._speed, self._auth = speed, auth
+    def __init__(self, speed: float = 1.0, port: int = 0, *, auth: bool = False, behind: int = 0) -> None:
+        self._speed, self._auth, self._behind = speed, auth, behind
         self.port = port or free_port()
         self._scratch = Path(tempfile.mkdtemp(prefix="local-aws-"))
         self._log = self._scratch / "log"
@@ -52,6 +53,11 @@ class LocalAws:
     def endpoint(self) -> str:
         """The URL of every service."""
         return endpoint(self.port)
+
+    @property
+    def pid(self) -> int:
+        """Of its process, which leads a group of its own with the Lambdas in it."""
+        return self._process.pid if self._process else 0
 
     @property
     def environment(self) -> dict[str, str]:
@@ -72,7 +78,7 @@ class LocalAws:
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "local", "--port", str(self.port), "--speed", str(self._speed), "--until-eof"]
-        command += ["--auth"] * self._auth
+        command += ["--behind", str(self._behind), *["--auth"] * self._auth]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 command,

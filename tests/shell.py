@@ -15,6 +15,8 @@ from local.server import ACCOUNT, REGION, LocalAws, clean_environment
 ROOT = Path(__file__).parent.parent
 _STEP = re.compile(r"^```\w+\n(?P<file>(?s:.*?))^```$|^ +(?P<command>aws .*)$", re.MULTILINE)
 
+_REASONS = "aws cloudformation describe-stack-events --query 'StackEvents[].ResourceStatusReason' --stack-name"
+
 
 class Shell:
     """A shell in a folder that holds dist/ and the examples and nothing else."""
@@ -42,11 +44,11 @@ class Shell:
     def deploy(self, stack: str, *overrides: str, fails: bool = False) -> str:
         """Its template is of the same name."""
         given = f"--parameter-overrides {' '.join(overrides)}" if overrides else ""
-        return self.run(
-            f"aws cloudformation deploy --stack-name {stack} --template-file {stack}.yaml "
-            f"--capabilities CAPABILITY_AUTO_EXPAND {given}",
-            fails=fails,
-        )
+        line = f"aws cloudformation deploy --stack-name {stack} --template-file {stack}.yaml {given}"
+        try:
+            return self.run(f"{line} --capabilities CAPABILITY_AUTO_EXPAND", fails=fails)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.run(f'{_REASONS} {stack}')}") from None
 
     def delete(self, stack: str) -> None:
         self.run(f"aws cloudformation delete-stack --stack-name {stack}")
