@@ -10,11 +10,13 @@ import signal
 import sys
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from .secrets_manager import Delays
 from .server import HOST, clean_environment, environment, free_port, is_listening
 
 _LAST_PORT = 65535
+_THREADS = 256
 
 
 def main() -> None:
@@ -68,6 +70,8 @@ async def _serve(port: int, scale: float, *, until_eof: bool) -> None:
     config.loglevel = "WARNING"
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    # A thread waits for each custom resource, and their Lambdas' calls need some, too.
+    loop.set_default_executor(ThreadPoolExecutor(_THREADS))
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     if until_eof:

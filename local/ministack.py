@@ -17,9 +17,9 @@ from ministack import app as ministack
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region, set_request_region
 from ministack.core.router import extract_access_key_id
-from ministack.services import iam, kms, lambda_svc
+from ministack.services import cloudformation, iam, kms, lambda_svc
 from ministack.services import secretsmanager as service
-from ministack.services.cloudformation import custom_resource, provisioners
+from ministack.services.cloudformation import custom_resource, handlers, provisioners
 
 from .clock import SystemClock
 from .secrets_manager import ApiError, Delays, Secret, SecretsManager
@@ -85,6 +85,7 @@ def app(delays: Delays) -> Callable[..., Awaitable[None]]:
     _replace_service(models, _Authorization(models))
     _replace_resource(models)
     _mend_custom_resources()
+    _mend_invocations()
     _mend_roles()
     serve: Callable[..., Awaitable[None]] = ministack.app
     return serve
@@ -307,14 +308,15 @@ def _regions(props: dict[str, Any]) -> set[str]:
 
 
 def _mend_custom_resources() -> None:
-    """What CloudFormation does and MiniStack does not: see P1, P4 and P6 in docs/protocol.md.
+    """What CloudFormation does and MiniStack does not: see P1 and P4 in docs/protocol.md.
 
-    An answer over 4,096 bytes fails. A resource whose Create failed is sent a Delete, with the id that it answered.
-    A function that fails is called again, twice.
+    An answer over 4,096 bytes fails. A resource whose Create failed is sent a Delete, with the id that it answered, and
+    where that fails another one when the stack is deleted.
     """
     invoke, deliver = custom_resource.invoke_custom_resource, custom_resource.deliver_response
-    execute = lambda_svc._execute_function_with_config_scope
+    delete_stack = handlers._delete_stack_async
     failed: dict[tuple[str, str], str] = {}
+    undeleted: dict[str, dict[str, Any]] = {}
 
     def deliver_response(token: str, response: dict[str, Any]) -> bool:
         size = len(json.dumps(response, separators=(",", ":")).encode())
@@ -345,7 +347,22 @@ def _mend_custom_resources() -> None:
                     invoke("Delete", logical_id, props, stack_name, stack_id, resource_type, physical_id=answered)
                 except (RuntimeError, TimeoutError) as error:
                     logging.getLogger("cloudformation").warning("Delete of the failed %s failed: %s", logical_id, error)
+                    left = {"ResourceType": resource_type, "Properties": props, "PhysicalResourceId": answered}
+                    undeleted.setdefault(stack_id, {})[logical_id] = left
             raise
+
+    async def delete_stack_with_what_is_left(stack_name: str, stack_id: str, *more: Any, **others: Any) -> None:
+        cloudformation._stacks[stack_name]["_resources"].update(undeleted.pop(stack_id, {}))
+        await delete_stack(stack_name, stack_id, *more, **others)
+
+    handlers._delete_stack_async = delete_stack_with_what_is_left
+    custom_resource.deliver_response = deliver_response
+    custom_resource.invoke_custom_resource = invoke_custom_resource
+
+
+def _mend_invocations() -> None:
+    """A custom resource's function that fails is called again, twice: see P6 in docs/protocol.md."""
+    execute = lambda_svc._execute_function_with_config_scope
 
     def execute_again(function: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
         if "ResponseURL" not in request:
@@ -354,8 +371,6 @@ def _mend_custom_resources() -> None:
         return {}
 
     lambda_svc._execute_function_with_config_scope = execute_again
-    custom_resource.deliver_response = deliver_response
-    custom_resource.invoke_custom_resource = invoke_custom_resource
 
 
 def _mend_roles() -> None:

@@ -78,7 +78,7 @@ class Endpoint:
     """The model as an HTTP endpoint on loopback, for as long as the ``with`` block lasts. Serves every Region."""
 
     def __init__(self, model: SecretsManager) -> None:
-        self._model = model
+        self.model = model
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
@@ -105,7 +105,7 @@ class Endpoint:
         if scope is None:
             return 400, json.dumps({"__type": "MissingAuthenticationTokenException", "message": "unsigned"}).encode()
         with self._lock:
-            return respond(self._model, scope[1], headers, body)
+            return respond(self.model, scope[1], headers, body)
 
     def put(self, path: str, body: bytes) -> tuple[int, bytes]:
         """Answer a PUT: there is nothing to put here."""

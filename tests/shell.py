@@ -58,14 +58,14 @@ class Shell:
         told = json.loads(self.run(f"aws cloudformation describe-stacks --stack-name {stack}"))
         return {output["OutputKey"]: output["OutputValue"] for output in told["Stacks"][0].get("Outputs", [])}
 
-    def provider(self, *overrides: str) -> None:
+    def provider(self, *overrides: str, stack: str = "replication") -> None:
         """Package and deploy it, with these parameters."""
         self.run(
             "aws cloudformation package --template-file provider.template.yaml "
             f"--s3-bucket {self.bucket} --output-template-file packaged-{self.region}.yaml"
         )
         self.run(
-            f"aws cloudformation deploy --stack-name replication --template-file packaged-{self.region}.yaml "
+            f"aws cloudformation deploy --stack-name {stack} --template-file packaged-{self.region}.yaml "
             f"--capabilities CAPABILITY_IAM --parameter-overrides {' '.join(overrides)}"
         )
 

@@ -193,7 +193,7 @@ ALLOW = {"Effect": "Allow", "Action": ["secretsmanager:*", "logs:*"], "Resource"
 
 
 def a_role_and_a_boundary_of_ones_own(shell: Shell) -> None:
-    """In another Region, where a provider stands for itself."""
+    """In another Region; of another stack name, since MiniStack makes the names of roles and policies of that alone."""
     there = shell.elsewhere("eu-central-1")
     there.run(f"aws s3 mb s3://{there.bucket}")
     iam = shell.client("iam")
@@ -202,15 +202,15 @@ def a_role_and_a_boundary_of_ones_own(shell: Shell) -> None:
     iam.attach_role_policy(RoleName="own", PolicyArn=boundary)
 
     def role() -> str:
-        function = there.outputs("replication")["ServiceToken"]
+        function = there.outputs("frankfurt")["ServiceToken"]
         return str(there.client("lambda").get_function(FunctionName=function)["Configuration"]["Role"])
 
-    there.provider(*RIGHTS, f"PermissionsBoundaryArn={boundary}")
+    there.provider(*RIGHTS, f"PermissionsBoundaryArn={boundary}", stack="frankfurt")
     made = role().rpartition("/")[2]
     assert iam.get_role(RoleName=made)["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"] == boundary
     arn = secret(there, "app/own")
     there.deploy("promote-on-delete", f"SecretId={arn}")
-    there.provider(*RIGHTS, "PermissionsBoundaryArn=", f"RoleArn={own}")
+    there.provider(*RIGHTS, "PermissionsBoundaryArn=", f"RoleArn={own}", stack="frankfurt")
     assert role() == own
     there.delete("promote-on-delete")
     assert "ReplicationStatus" not in there.client("secretsmanager").describe_secret(SecretId=arn)

@@ -69,6 +69,15 @@ def test_an_error_keeps_awss_words_and_says_what_was_called_where(
         assert error.response["Error"]["Message"] in str(raised.value)
 
 
+def test_an_answer_that_was_cut_short_may_come_whole_the_next_time() -> None:
+    class CutShort:
+        def describe_secret(self, **_: object) -> dict[str, Any]:
+            return {"ResponseMetadata": {"HTTPStatusCode": 200}}
+
+    with pytest.raises(UnavailableError, match="app/database was answered without an ARN"):
+        Boto3SecretsManager(PRIMARY, lambda _: CutShort()).describe("app/database")
+
+
 def test_the_region_of_the_arn_decides_which_endpoint_is_called(world: World) -> None:
     asked: list[str] = []
 

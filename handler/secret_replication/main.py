@@ -8,9 +8,6 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
-from aws_lambda_powertools.utilities.data_classes.cloudformation_custom_resource_event import (
-    CloudFormationCustomResourceEvent,
-)
 
 from .answer import Answer
 from .cloudformation import CustomResource
@@ -37,16 +34,16 @@ def handler(event: dict[str, Any], context: Any) -> None:
     log, metrics = Logger(service=_NAME), EphemeralMetrics(namespace=_NAME, service=_NAME)
 
     def work(checked: Mapping[str, Any], seconds: float, known: Callable[[str], None]) -> Answer:
-        request = CloudFormationCustomResourceEvent(dict(checked))
+        operation = checked["RequestType"]
         # Never the event itself: it carries the ResponseURL.
         log.append_keys(
-            stack=request.stack_id,
-            logical_id=request.logical_resource_id,
-            operation=request.request_type,
-            request_id=request.request_id,
+            stack=checked["StackId"],
+            logical_id=checked["LogicalResourceId"],
+            operation=operation,
+            request_id=checked["RequestId"],
         )
         # A set of its own, beside the service alone: alarms take one or the other.
-        metrics.add_dimensions(service=_NAME, operation=request.request_type)
+        metrics.add_dimensions(service=_NAME, operation=operation)
         return serve(
             checked, aws=aws, clock=SystemClock(), log=log, metrics=metrics, region=region, seconds=seconds, known=known
         )

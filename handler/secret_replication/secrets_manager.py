@@ -56,6 +56,9 @@ class Boto3SecretsManager:
         """DescribeSecret."""
         arn = SecretArn.parse(secret_id)
         answer = self._call(arn.region if arn else self._region, "describe_secret", secret_id, SecretId=secret_id)
+        if "ARN" not in answer:
+            # botocore takes an answer that was cut short on the way for an empty one.
+            raise UnavailableError(f"DescribeSecret on {secret_id} was answered without an ARN")
         found = SecretArn.parse(answer["ARN"])
         if found is None:
             raise RefusedError(f"DescribeSecret on {secret_id} answered {answer['ARN']}, which is no secret's ARN")
