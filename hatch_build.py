@@ -27,6 +27,13 @@ _UNWANTED = (
     "*.dist-info/WHEEL",
     "*.dist-info/entry_points.txt",
 )
+# What Powertools takes from it; the whole of it, compiled at each cold start, would be a tenth of that.
+_TYPING_EXTENSIONS = '''from typing import NotRequired as NotRequired
+
+
+def deprecated(*_, **__):
+    return lambda decorated: decorated
+'''
 
 
 class BundleHook(BuildHookInterface):  # type: ignore[type-arg]
@@ -73,6 +80,7 @@ def make_bundle(target: Path) -> None:
         for pattern in _UNWANTED:
             for path in sorted(bundle.glob(pattern), reverse=True):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
+        (bundle / "typing_extensions.py").write_text(_TYPING_EXTENSIONS)
         package = "secret_replication"
         shutil.copytree(_HANDLER / package, bundle / package, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.rmtree(target, ignore_errors=True)
