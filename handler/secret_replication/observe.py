@@ -41,14 +41,18 @@ def observe(aws: SecretsManager, secret_id: str, desired: Desired, sure: Collect
             f"Name the primary: {primary.arn.in_region(primary.primary_region)}"
         )
     owned = claims(primary.tags, primary.arn.region)
-    elsewhere = {}
+    elsewhere: dict[str, Elsewhere] = {}
+    leaving = False
     for region, claim in owned.items():
         if not claim.owner.same_resource(desired.owner):
             continue
         listed, dropped = region in primary.replicas, region not in desired.replicas
         # A removal leaves the primary's list at once and the Region later (F18); a promotion is seen only there.
         if (not listed and region not in sure) or (dropped and desired.policy is RemovalPolicy.PROMOTE):
-            elsewhere[region] = _ask(aws, primary.arn.in_region(region))
+            # All that leave are waited for: while one is still there, the others need not be asked.
+            known = leaving and dropped and not listed
+            elsewhere[region] = Elsewhere.REPLICA if known else _ask(aws, primary.arn.in_region(region))
+        leaving |= dropped and not listed and elsewhere.get(region) is Elsewhere.REPLICA
     return Observed(primary.arn, primary.replicas, owned, elsewhere)
 
 

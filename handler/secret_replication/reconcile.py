@@ -41,6 +41,7 @@ class Reconciler:
         self._aws, self._desired, self._patience, self._log, self._known = aws, desired, patience, log, known
         self._memory = Memory(patience.clock)
         self._since: dict[str, float] = {}
+        self._rest = 0.0
         self.observed: Observed | None = None
         self.unverified: set[str] = set()
 
@@ -82,10 +83,11 @@ class Reconciler:
                     raise type(error)(f"{error}. {overdue(self.waited, self._desired, self.observed)}") from error
             if self._patience.over:
                 raise DeadlineError(overdue(self.waited, self._desired, self.observed))
-            self._patience.pause()
+            self._patience.pause(self._rest)
 
     def _round(self, secret_id: str) -> bool:
         """One look and what follows from it. True when nothing is left to do."""
+        self._rest = 0.0
         # A name is looked up once: the secret may be deleted and made again under it.
         observed = observe(self._aws, self.physical_id or secret_id, self._desired, sure=self._memory.fresh)
         first, self.observed = self.observed is None, observed
@@ -97,6 +99,8 @@ class Reconciler:
         if steps.done:
             return self._patience.clock.now() >= self._memory.settled_at
         if self._hesitates(steps, observed):
+            # One more look decides, and not sooner.
+            self._rest = STALE
             return False
         if steps.regions(Step.FAIL):
             raise failure(steps, self._desired, observed)

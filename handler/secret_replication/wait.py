@@ -11,8 +11,8 @@ from .ports import Clock
 FIRST_PAUSE = 0.5
 # F18: gone after 40 to 90 s. Beyond this a look costs more than it tells.
 LONGEST_PAUSE = 5.0
-# The pause grows with the time waited, so that the answer is late by a small share of it.
-_SHARE = 0.1
+# The pause grows with the time waited, so that the answer is late by half of this share of it.
+_SHARE = 0.09
 
 
 class SystemClock:
@@ -51,7 +51,7 @@ class Patience:
         """Whether the deadline has come."""
         return self.clock.now() >= self.deadline
 
-    def pause(self) -> None:
-        """Wait until the next look, or until the deadline if that is sooner."""
-        seconds = min(LONGEST_PAUSE, max(FIRST_PAUSE, self.waited * _SHARE))
+    def pause(self, least: float = 0.0) -> None:
+        """Wait until the next look, or until the deadline if that is sooner; ``least`` seconds at least."""
+        seconds = max(least, min(LONGEST_PAUSE, max(FIRST_PAUSE, self.waited * _SHARE)))
         self.clock.sleep(max(0.0, min(seconds, self.deadline - self.clock.now())))
