@@ -51,6 +51,7 @@ def client_error(code: str, message: str = "why", status: int = 400) -> ClientEr
         (client_error("AccessDeniedException"), AccessDeniedError),
         (client_error("UnrecognizedClientException"), RefusedError),
         (client_error("ThrottlingException"), UnavailableError),
+        (client_error("RequestTimeTooSkewed", status=403), UnavailableError),
         (client_error("InternalServiceError", status=500), UnavailableError),
         (EndpointConnectionError(endpoint_url="https://x"), UnavailableError),
     ],

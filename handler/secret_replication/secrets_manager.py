@@ -33,7 +33,11 @@ _ERRORS: Mapping[str, type[ReplicationError]] = {
     "AccessDeniedException": AccessDeniedError,
 }
 # What passes by itself though it is no 5xx; every other error that is not named here is a refusal.
-_PASSING = ("ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "Throttling")
+_PASSING = (
+    *("ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "Throttling"),
+    # The machine's clock, which is put right while the function runs.
+    *("RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"),
+)
 _SERVER_ERROR = 500
 # F17: InvalidRequestException is also what a secret scheduled for deletion answers.
 _MARKED_FOR_DELETION = "marked for deletion"
