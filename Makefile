@@ -7,7 +7,7 @@ HANDLER := $(shell find handler -name '*.py' -o -name requirements.txt)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test soak mutants faults lint scan compat docs format bundle dist setup clean
+.PHONY: help demo local test soak mutants faults bench lint scan compat docs format bundle dist setup clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ mutants: setup ## Change planner, tags and parser in small ways: a test has to n
 
 faults: setup build/microburst-venv/done ## Live whole lives of stacks with faults on the wire, and write docs/reliability.md (20 minutes)
 	@PYTHONPATH=handler:constructs $(BIN)/python -m tests.faults $(if $(ONLY),--only "$(ONLY)")
+
+bench: setup bench/node_modules/done ## Measure speed, size and calls against what people would use instead, and write docs/benchmarks.md (15 minutes)
+	@PYTHONPATH=handler:constructs $(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
 lint: setup ## Check style, types and the arrows between the modules
 	@$(BIN)/ruff check .
@@ -61,7 +64,7 @@ dist: setup ## Build into dist/: the wheel, the source distribution, and for pla
 setup: .venv/done node_modules/done build/handler.done ## Install everything into the checkout
 
 clean: ## Remove what the tasks have made
-	rm -rf .venv node_modules build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv node_modules bench/node_modules build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/done: requirements.txt pyproject.toml
 	@echo "Installing Python packages into .venv"
@@ -74,6 +77,11 @@ clean: ## Remove what the tasks have made
 node_modules/done: package.json package-lock.json
 	@echo "Installing the CDK CLI into node_modules"
 	@npm ci --silent --no-audit --no-fund
+	@touch $@
+
+# What Lambda's Node.js runtime brings, for the functions of others.
+bench/node_modules/done: bench/package.json bench/package-lock.json
+	@npm ci --silent --no-audit --no-fund --prefix bench
 	@touch $@
 
 # Tools in environments of their own: what they pin does not go with the rest.

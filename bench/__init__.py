@@ -1,0 +1,1 @@
+"""Benchmarks: a module each, and the page that they make."""

@@ -11,12 +11,12 @@ import time
 from . import beside, bundle, calls, cold_start, scale, waiting
 from .report import DOCS
 
-BENCHMARKS = {
-    module.__name__.rpartition(".")[2]: module for module in (cold_start, bundle, calls, waiting, scale, beside)
-}
+_MODULES = (cold_start, bundle, calls, waiting, scale, beside)
+BENCHMARKS = {module.__name__.rpartition(".")[2]: module for module in _MODULES}
 _HEAD = """# Benchmarks
 
-`make bench` makes this page again: everything in one run, side by side, so that the ratios count and not the seconds. This run: {machine}.
+`make bench` makes this page again: everything in one run, side by side, so that the ratios count and not the seconds.
+This run: {machine}.
 
 """
 

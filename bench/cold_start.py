@@ -26,6 +26,9 @@ _BUNDLE = Path(__file__).parent.parent / "build" / "handler"
 _REGION = "us-west-2"
 _STACK = f"arn:aws:cloudformation:{_REGION}:000000000000:stack/app/1b2f6d3a-0c4e-4d6b-9a57-2f8e4c1d7a90"
 _GOAL = 1.15
+_ABOUT = f"""A fresh process takes an Update that changes nothing to its answer, against an endpoint on loopback; the
+median of {RUNS}, in turns. The bundle is compiled each time, as in Lambda, where it cannot keep its bytecode; boto3 has
+its own. The floor is a script with nothing but boto3: one client, one DescribeSecret, one PUT."""
 
 _FLOOR = """
 import boto3, json, sys, urllib3
@@ -39,7 +42,8 @@ _LAMBDA = """
 import json, sys
 from types import SimpleNamespace
 context = SimpleNamespace(
-    aws_request_id="invocation", function_name="provider", memory_limit_in_mb=256, log_group_name="", log_stream_name="",
+    aws_request_id="invocation", function_name="provider", memory_limit_in_mb=256,
+    log_group_name="", log_stream_name="",
     invoked_function_arn="arn:aws:lambda:us-west-2:000000000000:function:provider",
     get_remaining_time_in_millis=lambda: 600_000,
 )
@@ -100,13 +104,16 @@ def measure() -> Section:
     ]
     return Section(
         "cold_start", "Cold start",
-        f"A fresh process takes an Update that changes nothing to its answer, against an endpoint on loopback; the median of {RUNS}, in turns. "
-        "The bundle is compiled each time, as in Lambda, where it cannot keep its bytecode; boto3 has its own. "
-        "The floor is a script with nothing but boto3: one client, one DescribeSecret, one PUT.",
+        _ABOUT,
         ("what", "CPU seconds", "of the floor's", "peak MiB", "of the floor's"), rows,
         {name: cpu for name, (cpu, _) in middle.items()}, "CPU seconds",
         (
-            Goal(f"CPU at most {_GOAL} of the floor's: {ours[0] / floor[0]:.2f}", ours[0] <= _GOAL * floor[0]),
+            Goal(
+                f"CPU at most {_GOAL} of the floor's: {ours[0] / floor[0]:.2f}. With bytecode for the runtime it "
+                f"would be {middle[_COMPILED][0] / floor[0]:.2f}; the bundle has none, because it is the same bytes "
+                "on every machine, whichever Python builds it",
+                ours[0] <= _GOAL * floor[0],
+            ),
             Goal(f"memory at most {_GOAL} of the floor's: {ours[1] / floor[1]:.2f}", ours[1] <= _GOAL * floor[1]),
             Goal(f"CPU below crhelper's own: {ours[0] / plain[0]:.2f} of it", ours[0] < plain[0]),
         ),

@@ -60,7 +60,7 @@ class Section:
             height=110 + 40 * len(self.bars), no_prefix=True, disable_xml_declaration=True,
             value_formatter=lambda value: f"{value:.3g}",
         )  # fmt: skip
-        names = list(reversed(self.bars))
+        names = list(self.bars)[::-1]
         chart.x_labels = names
         chart.add("", [self.bars[name] for name in names])
         return str(chart.render()).encode()

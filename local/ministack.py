@@ -361,15 +361,28 @@ def _mend_custom_resources() -> None:
 
 
 def _mend_invocations() -> None:
-    """A custom resource's function that fails is called again, twice: see P6 in docs/protocol.md."""
-    execute = lambda_svc._execute_function_with_config_scope
+    """A custom resource's function that fails is called again, twice: see P6 in docs/protocol.md.
+
+    CloudFormation's own call is the first with its ResponseURL; a function may hand the request on, as CDK's Provider
+    framework does, and that is a call as any other.
+    """
+    execute, make_url = lambda_svc._execute_function_with_config_scope, custom_resource._response_url
+    fresh: set[str] = set()
+
+    def response_url(token: str) -> str:
+        url: str = make_url(token)
+        fresh.add(url)
+        return url
 
     def execute_again(function: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
-        if "ResponseURL" not in request:
+        url = request.get("ResponseURL") if isinstance(request, dict) else None
+        if url not in fresh:
             return dict(execute(function, request))
+        fresh.remove(url)
         lambda_svc.invoke_async_with_retry(function, request)
         return {}
 
+    custom_resource._response_url = response_url
     lambda_svc._execute_function_with_config_scope = execute_again
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 
 import pytest
 from _pytest.nodeid import coerce_node_id
 
-from tests.support import World
+from tests.support import SECRETS, World
 
 # No test speaks to a real account, whatever the machine's environment says.
 os.environ.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_EC2_METADATA_DISABLED="true")
@@ -20,6 +21,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         group = item.get_closest_marker("xdist_group")
         if group and "@" not in item.nodeid.rpartition("::")[2]:
             item._id = coerce_node_id(f"{item.nodeid}@{group.args[0]}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """After every test: nothing that it printed or logged holds a value, a token or a ResponseURL."""
+    report = yield
+    told = "".join(text for title, text in report.sections if title.startswith("Captured"))
+    if "shows_a_leak" in report.keywords:
+        return report
+    if report.passed and (leaked := [secret for secret in SECRETS if secret in told]):
+        report.outcome, report.longrepr = "failed", f"{leaked} in what was printed or logged:\n{told}"
+    return report
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from local.secrets_manager import Dialect, every_dialect
 from secret_replication.errors import AccessDeniedError, UnavailableError
 from tests.cloudformation import Properties, RollbackFailedError, Stack
-from tests.support import PRIMARY, TAG, Crash, World
+from tests.support import PRIMARY, TAG, VALUE, Crash, World
 from tests.turns import Clock, Turns
 
 SECRETS = ("app/database", "app/other")
@@ -444,7 +444,7 @@ class Histories(RuleBasedStateMachine):
     @invariant()
     def the_primaries_and_their_values_are_there(self) -> None:
         for arn in getattr(self, "arns", {}).values():
-            assert self.world.client().get_secret_value(SecretId=arn)["SecretString"] == "value"
+            assert self.world.client().get_secret_value(SecretId=arn)["SecretString"] == VALUE
 
     # At rest: trouble is over, and what nothing stands in the way of converges.
 

@@ -1,4 +1,4 @@
-"""Histories for as long as one likes: ``python -m tests.soak --minutes 10``.
+"""Histories, and events that nobody would send, for as long as one likes: ``python -m tests.soak --minutes 10``.
 
 Each round has a seed, which is printed: with ``--seed`` what failed can be had again, and with ``--shrink`` made short.
 For that each has a process of its own: what Hypothesis makes up depends on the modules that are loaded.
@@ -15,12 +15,14 @@ import time
 import traceback
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 
-from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.fuzz import check, events
 from tests.histories import Histories
 
 PROCESSES = 2
+EVENTS = 2000
 
 
 def main() -> int:
@@ -49,7 +51,7 @@ def main() -> int:
                 number, problem = running.pop(done), done.result()
                 print(f"seed {number}: {problem or 'ok'}", flush=True)
                 rounds, failed = rounds + 1, failed + bool(problem)
-    print(f"{rounds} rounds of {options.examples} histories, {failed} failed")
+    print(f"{rounds} rounds of {options.examples} histories and {EVENTS} events, {failed} failed")
     return int(bool(failed))
 
 
@@ -68,8 +70,15 @@ def play(number: int, examples: int, steps: int, *, shrink: bool = False) -> str
     class Round(Histories):
         """A class of its own: Hypothesis keeps the seed on it."""
 
+    @seed(number)
+    @settings(profile, max_examples=EVENTS)
+    @given(events())
+    def fuzz(request: object) -> None:
+        check(request)
+
     try:
         run_state_machine_as_test(Round, settings=profile)
+        fuzz()
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is told with its seed
         return "".join(traceback.format_exception(error))
     return ""

@@ -26,6 +26,9 @@ PRIMARY = "us-west-2"
 STACK = "arn:aws:cloudformation:us-west-2:000000000000:stack/app/1b2f6d3a-0c4e-4d6b-9a57-2f8e4c1d7a90"
 OTHER_STACK = "arn:aws:cloudformation:us-west-2:000000000000:stack/other/7c9e6679-7425-40de-944b-e07fc1f90ae7"
 TAG = "cdk-replicated-secret:"
+VALUE = "hunter2"
+# What no log may hold.
+SECRETS = (VALUE, "token=bearer", "cfn-response/", "cloudformation-custom-resource-response-")
 LAMBDA_SECONDS = 900.0
 # botocore waits between its own, and no clock of ours makes that faster.
 NO_RETRIES = Config(retries={"total_max_attempts": 1})
@@ -41,7 +44,7 @@ def event(operation: str = "Create", regions: object = ("eu-west-3",), **changes
     } | {name: value for name, value in changes.items() if name not in own}
     return {
         "RequestType": operation,
-        "ResponseURL": "https://cloudformation-custom-resource-response-uswest2.s3.us-west-2.amazonaws.com/answer?token",
+        "ResponseURL": "https://cloudformation-custom-resource-response-uswest2.s3.us-west-2.amazonaws.com/answer?token=bearer",
         "StackId": STACK,
         "RequestId": "request",
         "ResourceType": "Custom::ReplicatedSecret",
@@ -57,6 +60,7 @@ class Lines:
         self.lines: list[tuple[str, dict[str, object]]] = []
 
     def info(self, msg: object, **keys: object) -> None:
+        assert not any(secret in f"{msg} {keys}" for secret in SECRETS)
         self.lines.append((str(msg), keys))
 
     warning = error = info
@@ -169,7 +173,7 @@ class World:
 
     def create(self, name: str = "app/database", region: str = PRIMARY, **parameters: Any) -> str:
         """Make a secret; its ARN."""
-        return str(self.client(region).create_secret(Name=name, SecretString="value", **parameters)["ARN"])
+        return str(self.client(region).create_secret(Name=name, SecretString=VALUE, **parameters)["ARN"])
 
     def serve(self, request: dict[str, Any], seconds: float = LAMBDA_SECONDS) -> Answer:
         """Serve a request as the Lambda does, without the protocol; the answer must fit."""

@@ -59,6 +59,7 @@ def test_an_answer_that_cannot_fit_is_an_error_and_not_a_hang() -> None:
 
 def test_a_reason_keeps_its_beginning_within_a_thousand_characters() -> None:
     assert shortened("short") == "short"
+    assert len(json.dumps(shortened('"' * 1000))) <= 1002
     long = shortened("telling " + "ü" * 1000)
     assert long.startswith("telling ")
     assert len(long) == 1000

@@ -13,7 +13,7 @@ from local.secrets_manager.dialect import OtherKey
 from secret_replication.answer import shortened
 from secret_replication.errors import AccessDeniedError
 from secret_replication.ports import Description
-from tests.support import OTHER_STACK, PRIMARY, Crash, World, event, status_of
+from tests.support import OTHER_STACK, PRIMARY, VALUE, Crash, World, event, status_of
 
 
 def test_create_replicates_and_reports_every_attribute(world: World) -> None:
@@ -194,7 +194,7 @@ def test_promote_makes_the_replica_a_secret_of_its_own(world: World) -> None:
     assert world.tags() == {}
     promoted = world.client("eu-west-3").describe_secret(SecretId="app/database")
     assert "PrimaryRegion" not in promoted
-    assert world.client("eu-west-3").get_secret_value(SecretId="app/database")["SecretString"] == "value"
+    assert world.client("eu-west-3").get_secret_value(SecretId="app/database")["SecretString"] == VALUE
 
 
 def test_a_secret_that_is_scheduled_for_deletion_fails_even_where_nothing_is_to_do(world: World) -> None:
@@ -408,4 +408,4 @@ def test_values_and_descriptions_are_never_asked_for(world: World) -> None:
     world.succeed(event())
     with pytest.raises(ClientError):
         world.client("eu-west-3").put_secret_value(SecretId="app/database", SecretString="other")
-    assert not any("value" in str(line) for line in world.log.lines)
+    assert not any(VALUE in str(line) for line in world.log.lines)

@@ -13,7 +13,7 @@ from local.clock import VirtualClock
 from local.secrets_manager import ApiError, Dialect, SecretsManager
 from local.secrets_manager.dialect import AfterStop
 from local.wire import Endpoint
-from tests.support import PRIMARY, World
+from tests.support import PRIMARY, VALUE, World
 
 
 def replicate(world: World, region: str = "eu-west-3", **more: Any) -> list[dict[str, Any]]:
@@ -171,7 +171,7 @@ def test_f20_value_and_tags_flow_from_the_primary(world: World) -> None:
     assert there.get_secret_value(SecretId="app/database")["SecretString"] == "new"
     assert there.describe_secret(SecretId="app/database")["Tags"] == [{"Key": "a", "Value": "b"}]
     previous = there.get_secret_value(SecretId="app/database", VersionStage="AWSPREVIOUS")
-    assert previous["SecretString"] == "value"
+    assert previous["SecretString"] == VALUE
 
 
 def test_f20_the_resource_policy_flows_and_rotation_is_the_primarys(world: World) -> None:
@@ -207,7 +207,7 @@ def test_f24_a_replica_that_fails_later_stays_readable_and_stale(world: World) -
     world.client().put_secret_value(SecretId=world.arn, SecretString="new")
     assert entries(world)[0]["Status"] == "Failed"
     there = world.client("eu-west-3")
-    assert there.get_secret_value(SecretId="app/database")["SecretString"] == "value"
+    assert there.get_secret_value(SecretId="app/database")["SecretString"] == VALUE
     replicate(world)
     world.clock.sleep(5)
     assert entries(world)[0]["Status"] == "InSync"
@@ -219,7 +219,7 @@ def test_f23_a_promoted_replica_is_a_secret_of_its_own(world: World) -> None:
     there = world.client("eu-west-3")
     there.stop_replication_to_replica(SecretId="app/database")
     there.put_secret_value(SecretId="app/database", SecretString="own")
-    assert world.client().get_secret_value(SecretId=world.arn)["SecretString"] == "value"
+    assert world.client().get_secret_value(SecretId=world.arn)["SecretString"] == VALUE
     replicate(world)
     world.clock.sleep(5)
     assert "already exists in region eu-west-3" in entries(world)[0]["StatusMessage"]
@@ -243,7 +243,7 @@ def test_f5_f17_deletion(world: World) -> None:
     assert "DeletedDate" in client.describe_secret(SecretId=world.arn)
     assert "marked for deletion" in refused(lambda: client.get_secret_value(SecretId=world.arn))
     client.restore_secret(SecretId=world.arn)
-    assert client.get_secret_value(SecretId=world.arn)["SecretString"] == "value"
+    assert client.get_secret_value(SecretId=world.arn)["SecretString"] == VALUE
     client.delete_secret(SecretId=world.arn, ForceDeleteWithoutRecovery=True)
     client.delete_secret(SecretId=world.arn, ForceDeleteWithoutRecovery=True)
     assert refused(lambda: client.describe_secret(SecretId=world.arn)) == (

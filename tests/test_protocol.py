@@ -300,6 +300,7 @@ def test_c4_the_reason_keeps_its_telling_beginning(url: ResponseUrl, plain: Call
     assert len(url.answers[1]["Reason"]) == 1000
 
 
+@pytest.mark.shows_a_leak
 def test_c5_neither_event_nor_response_url_is_logged_at_any_level(
     url: ResponseUrl, plain: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -382,16 +383,24 @@ def test_c9_there_is_no_polling(url: ResponseUrl, plain: Callable[..., Any], mon
     assert len(stored) == 1
 
 
+_BUCKET = "https://cloudformation-custom-resource-response"
+
+
 @pytest.mark.parametrize(
-    "good",
+    ("region", "good"),
     [
-        "https://cloudformation-custom-resource-response-uswest2.s3.us-west-2.amazonaws.com/x?y",
-        "https://cloudformation-custom-resource-response-useast1.s3.amazonaws.com/x?y",
-        "https://cloudformation-custom-resource-response-cnnorth1.s3.cn-north-1.amazonaws.com.cn/x",
-        "http://127.0.0.1:4566/_answer/1",
+        (PRIMARY, f"{_BUCKET}-uswest2.s3.us-west-2.amazonaws.com/x?y"),
+        ("us-east-1", f"{_BUCKET}-useast1.s3.amazonaws.com/x?y"),
+        ("us-gov-west-1", f"{_BUCKET}-usgovwest1.s3.us-gov-west-1.amazonaws.com/x"),
+        ("cn-north-1", f"{_BUCKET}-cnnorth1.s3.cn-north-1.amazonaws.com.cn/x"),
+        ("us-isob-east-1", f"{_BUCKET}-usisobeast1.s3.us-isob-east-1.sc2s.sgov.gov/x"),
+        (PRIMARY, "http://127.0.0.1:4566/_answer/1"),
     ],
 )
-def test_cloudformation_and_the_local_endpoint_are_answered(monkeypatch: pytest.MonkeyPatch, good: str) -> None:
+def test_cloudformation_and_the_local_endpoint_are_answered(
+    monkeypatch: pytest.MonkeyPatch, region: str, good: str
+) -> None:
+    monkeypatch.setenv("AWS_REGION", region)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
     check_response_url(good)
 
@@ -402,6 +411,9 @@ def test_cloudformation_and_the_local_endpoint_are_answered(monkeypatch: pytest.
         "https://example.com/x?token=bearer",
         "http://bucket.s3.us-west-2.amazonaws.com/x?token=bearer",
         "https://bucket.s3.us-west-2.amazonaws.com.example.com/x?token=bearer",
+        "https://bucket.s3.cn-north-1.amazonaws.com.cn/x?token=bearer",
+        "https://amazonaws.com/x?token=bearer",
+        "https://bucket.s3.us-west-2.amazonaws.com:8443/x?token=bearer",
         "https://bucket.s3.amazonaws.com@example.com/x?token=bearer",
         "http://127.0.0.1:4567/x?token=bearer",
         "http://169.254.169.254/latest?token=bearer",
@@ -409,6 +421,7 @@ def test_cloudformation_and_the_local_endpoint_are_answered(monkeypatch: pytest.
     ],
 )
 def test_nobody_else_is_answered(monkeypatch: pytest.MonkeyPatch, bad: str) -> None:
+    monkeypatch.setenv("AWS_REGION", PRIMARY)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
     with pytest.raises(MalformedEventError) as error:
         check_response_url(bad)

@@ -212,6 +212,13 @@ def test_without_what_an_answer_needs_nobody_can_be_answered(key: str, broken: o
         check_event({name: value for name, value in event().items() if name not in ("ResponseURL", key)})
 
 
+@pytest.mark.parametrize("name", ["StackId", "RequestId", "LogicalResourceId", "PhysicalResourceId"])
+def test_ids_that_no_answer_could_repeat_are_refused(name: str) -> None:
+    with pytest.raises(MalformedEventError, match="bytes, which no answer holds"):
+        check_event(event(**{name: "a" * 2800}))
+    assert check_event(event(**{name: "a" * 1024}))
+
+
 def test_an_event_that_can_be_answered_is_taken_as_it_is() -> None:
     assert check_event(event()) == event()
 

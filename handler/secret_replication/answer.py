@@ -54,9 +54,18 @@ def body(answer: Answer, event: Mapping[str, Any]) -> bytes:
 
 
 def shortened(reason: str) -> str:
-    """The reason, cut at its end where it is too long. Non-ASCII is escaped first: six bytes for one would not fit."""
+    """The reason, cut at its end where it is too long as it is written: what JSON escapes takes more bytes."""
     text = reason.encode("ascii", "backslashreplace").decode()
-    return text if len(text) <= MAX_REASON_LENGTH else text[: MAX_REASON_LENGTH - len(_CUT)] + _CUT
+    if _written(text) <= MAX_REASON_LENGTH:
+        return text
+    text = text[: MAX_REASON_LENGTH - len(_CUT)]
+    while _written(text) > MAX_REASON_LENGTH - len(_CUT):
+        text = text[:-1]
+    return text + _CUT
+
+
+def _written(text: str) -> int:
+    return len(json.dumps(text)) - len('""')
 
 
 # What is dropped, in this order, each kind whole, until the answer fits.

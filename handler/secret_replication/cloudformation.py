@@ -27,10 +27,13 @@ GUARD_MARGIN = 8.0
 # One PUT to S3 takes well under a second; three tries with their pauses stay inside the margin.
 _PUT_TIMEOUT = urllib3.Timeout(connect=1.5, read=2.0)
 _PAUSES = (0.25, 0.5)
-_S3_HOST = re.compile(
-    r"[a-z0-9.-]+\.s3(?:[.-][a-z0-9-]+)*"
-    r"\.(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)"
-)
+_S3_HOST = re.compile(r"[a-z0-9.-]+\.s3(?:[.-][a-z0-9-]+)*")
+# Partitions have domains of their own, by how their Regions' names begin.
+_DOMAIN = "amazonaws.com"
+_DOMAINS = {
+    "cn-": "amazonaws.com.cn", "eusc-": "amazonaws.eu", "us-iso-": "c2s.ic.gov", "us-isob-": "sc2s.sgov.gov",
+    "eu-isoe-": "cloud.adc-e.uk", "us-isof-": "csp.hci.ic.gov",
+}  # fmt: skip
 # These log the event, bodies or the ResponseURL at DEBUG and INFO, whatever level the function has (C5, P9).
 _TALKATIVE = ("crhelper", "botocore", "boto3", "urllib3")
 
@@ -142,13 +145,16 @@ class CustomResource(CfnResource):
 
 
 def check_response_url(url: str) -> None:
-    """Only CloudFormation is answered: https to S3, or the local endpoint that AWS_ENDPOINT_URL names on purpose.
+    """Only CloudFormation is answered: https to the partition's S3, or the endpoint that AWS_ENDPOINT_URL names.
 
     Raises:
         MalformedEventError: it is another URL. The message does not show it: it is a bearer token (P9).
     """
     parts, local = urlsplit(url), urlsplit(os.environ.get("AWS_ENDPOINT_URL", ""))
-    to_s3 = parts.scheme == "https" and _S3_HOST.fullmatch(parts.netloc) is not None
+    region = os.environ.get("AWS_REGION", "")
+    domain = next((domain for start, domain in _DOMAINS.items() if region.startswith(start)), _DOMAIN)
+    s3, of_partition = parts.netloc.removesuffix(f".{domain}"), parts.netloc.endswith(f".{domain}")
+    to_s3 = parts.scheme == "https" and of_partition and _S3_HOST.fullmatch(s3) is not None
     to_local = bool(local.netloc) and (parts.scheme, parts.netloc) == (local.scheme, local.netloc)
     if not (to_s3 or to_local):
         raise MalformedEventError(

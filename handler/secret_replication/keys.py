@@ -42,7 +42,7 @@ def fingerprint(key: str | None) -> str:
     """A key's name in a few characters, for a tag: ``default``, or the beginning of its SHA-256."""
     if normalise(key) == DEFAULT_KEY:
         return "default"
-    return hashlib.sha256(str(key).encode()).hexdigest()[:_FINGERPRINT_LENGTH]
+    return hashlib.sha256(str(key).encode(errors="backslashreplace")).hexdigest()[:_FINGERPRINT_LENGTH]
 
 
 def _in_different_places(declared: str | None, actual: str | None) -> bool:

@@ -53,7 +53,7 @@ class Owner:
         _, _, rest = stack_id.partition("/")
         name, _, uuid = rest.partition("/")
         if not _LOGICAL_ID.fullmatch(logical_id):
-            digest = hashlib.sha256(logical_id.encode()).hexdigest()[:_DIGEST_LENGTH]
+            digest = hashlib.sha256(logical_id.encode(errors="backslashreplace")).hexdigest()[:_DIGEST_LENGTH]
             logical_id = f"{re.sub('[^A-Za-z0-9]', '-', logical_id)[:_HEAD_LENGTH]}-{digest}"
         return cls(uuid or name or stack_id, logical_id, name)
 

@@ -70,11 +70,13 @@ class Reconciler:
             ReplicationError: it cannot become true, or did not within the time.
         """
         while True:
+            refused = False
             try:
                 if self._round(secret_id) and self.observed:
                     return self.observed
                 self._since.pop("denied", None)
             except ReplicationError as error:
+                refused = True
                 if not error.retryable:
                     raise
                 if isinstance(error, AccessDeniedError) and not self._within("denied", self._grace):
@@ -83,7 +85,7 @@ class Reconciler:
                     raise type(error)(f"{error}. {overdue(self.waited, self._desired, self.observed)}") from error
             if self._patience.over:
                 raise DeadlineError(overdue(self.waited, self._desired, self.observed))
-            self._patience.pause(self._rest)
+            self._patience.pause(self._rest, refused=refused)
 
     def _round(self, secret_id: str) -> bool:
         """One look and what follows from it. True when nothing is left to do."""

@@ -5,6 +5,7 @@ Source of the shapes: CloudFormation's custom resource request objects.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -17,6 +18,8 @@ from .regions import SecretArn
 
 # Without these nobody can be answered: the answer repeats the three ids.
 REQUIRED_KEYS = ("ResponseURL", "StackId", "RequestId", "LogicalResourceId")
+# Bytes of the four ids in the answer, which holds 4,096 with a reason of 1,000; CloudFormation's take half of it.
+_IDS_MAX_BYTES = 2800
 
 
 class Operation(Enum):
@@ -59,7 +62,7 @@ def check_event(event: object) -> Mapping[str, Any]:
     """The event, when it can be answered at all.
 
     Raises:
-        MalformedEventError: it is no object, or one of ``REQUIRED_KEYS`` is missing.
+        MalformedEventError: it is no object, one of ``REQUIRED_KEYS`` is missing, or its ids are too long to repeat.
     """
     if not isinstance(event, Mapping):
         raise MalformedEventError(f"the event is a {type(event).__name__}, not a CloudFormation request")
@@ -68,6 +71,9 @@ def check_event(event: object) -> Mapping[str, Any]:
         raise MalformedEventError(
             f"the event lacks {', '.join(missing)}: this function answers CloudFormation custom resource requests only"
         )
+    length = len(json.dumps([*(event[key] for key in REQUIRED_KEYS[1:]), fallback_physical_id(event)]))
+    if length > _IDS_MAX_BYTES:
+        raise MalformedEventError(f"the event's ids take {length} bytes, which no answer holds: not CloudFormation's")
     return event
 
 

@@ -22,7 +22,7 @@ from .regions import SecretArn
 
 # Secrets Manager answers in well under a second; a Region that does not must not eat the deadline. Two attempts: the
 # run itself goes on looking, with pauses.
-_CONFIG = Config(
+CONFIG = Config(
     connect_timeout=3,
     read_timeout=10,
     retries={"mode": "standard", "total_max_attempts": 2},
@@ -125,7 +125,7 @@ class Boto3SecretsManager:
 
 
 def _client(region: str) -> Any:
-    return boto3.client("secretsmanager", region_name=region, config=_CONFIG)
+    return boto3.client("secretsmanager", region_name=region, config=CONFIG)
 
 
 def _status(entry: Mapping[str, Any]) -> ReplicaStatus:

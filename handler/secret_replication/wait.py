@@ -51,7 +51,13 @@ class Patience:
         """Whether the deadline has come."""
         return self.clock.now() >= self.deadline
 
-    def pause(self, least: float = 0.0) -> None:
-        """Wait until the next look, or until the deadline if that is sooner; ``least`` seconds at least."""
-        seconds = max(least, min(LONGEST_PAUSE, max(FIRST_PAUSE, self.waited * _SHARE)))
+    def pause(self, least: float = 0.0, *, refused: bool = False) -> None:
+        """Wait until the next look, or until the deadline if that is sooner.
+
+        Args:
+            least: seconds to wait at least.
+            refused: AWS did not take a call; half as long, since botocore has waited already, at random.
+        """
+        share = _SHARE / 2 if refused else _SHARE
+        seconds = max(least, min(LONGEST_PAUSE, max(FIRST_PAUSE, self.waited * share)))
         self.clock.sleep(max(0.0, min(seconds, self.deadline - self.clock.now())))

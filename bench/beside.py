@@ -1,0 +1,337 @@
+"""Beside the other ways: the same secret replicated by four apps, on one local AWS, with the CDK CLI."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import json
+import os
+import re
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from botocore.exceptions import ClientError
+
+from local.cdk import Cdk, CdkError
+from local.server import LocalAws
+
+from .report import Section
+
+REGIONS = ("eu-west-3", "us-east-1")
+_TAKEN = "us-east-1"
+_APPS = Path(__file__).parent / "beside_apps"
+_SDK = Path(__file__).parent / "node_modules"
+_LOOK_EVERY = 0.1
+# What does not end by then hangs: CloudFormation itself would wait for an hour.
+_ENDS_WITHIN = 180.0
+_SETTLES_WITHIN = 30.0
+_LONGEST_REASON = 120
+_NONE = "-"
+_COLUMNS = (
+    "way",
+    "lines",
+    "resources",
+    "template, bytes",
+    "functions' code, bytes",
+    "CREATE_COMPLETE, s",
+    "truly InSync, s",
+    "at CREATE_COMPLETE",
+    "where the name is taken",
+)
+_ABOUT = f"""\
+A secret of us-west-2 comes to {" and ".join(REGIONS)}, on one local AWS at AWS's own speed, by four CDK apps in \
+`bench/beside_apps/`. It exists before, but for the native property, which replicates only what its stack makes.
+
+- Lines: of the app and its handlers, without blank ones, comments and docstrings. The handlers for the Provider \
+framework are the least that works: an update that drops a Region, a replica that is not the stack's, and a removal \
+that takes a minute are not seen to.
+- Bytes: of the template as CDK writes it, and of the zips in the bootstrap bucket with the functions' code, each once.\
+ What Lambda's runtimes have is not counted; the SDK that Node's has is in `bench/node_modules` here.
+- Seconds: by the stack's events from the start of its operation, one run each. IAM's and Lambda's own delays are not \
+in them. DescribeSecret is asked every {_LOOK_EVERY:g} s; what it says first after CREATE_COMPLETE is in the table.
+- Where the name is taken: deployed again with another secret of the name in {_TAKEN}, so that AWS takes the call and \
+the replication fails afterwards.
+- `AwsCustomResource` takes the SDK that the runtime has (`install_latest_aws_sdk=False`); by default it also installs \
+the latest. That the native property does not wait is local AWS's model of AWS (F12), not a finding.
+
+The plot shows seconds to CREATE_COMPLETE, of those ways only that are true in both columns: how soon a replica is \
+InSync is AWS's doing and the same for all, and a CREATE_COMPLETE that comes before that or in spite of a failure says \
+nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to replicate.
+
+    Args:
+        name: in the table.
+        app: the CDK app's name.
+        makes_secret: whether the stack makes the secret, because it cannot replicate one that exists.
+        handlers: what else its user writes.
+    """
+
+    name: str
+    app: str
+    makes_secret: bool = False
+    handlers: Sequence[str] = ()
+
+
+WAYS = (
+    Way("`ReplicatedSecret`", "ours"),
+    Way("CDK's `AwsCustomResource`", "aws_custom_resource"),
+    Way("CDK's Provider framework, own handlers", "provider_framework", handlers=("handlers/index.py",)),
+    Way("native `ReplicaRegions`", "native", makes_secret=True),
+)
+
+
+class MissingSdkError(Exception):
+    """What Lambda's Node runtime has is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__("bench/node_modules is missing: npm ci --prefix bench")
+
+
+class _TooLongError(Exception):
+    """A deployment does not end."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Deployment:
+    """What was seen of a deployment.
+
+    Args:
+        status: the stack's, in the end.
+        reason: of the first resource that failed.
+        seconds: from the start of the stack's operation to its end.
+        at_end: each replica's status in the first look after the stack's end.
+        in_sync: seconds from the same start until every replica was InSync, if they ever were.
+        settled: each replica's status when none was InProgress any more.
+        resources: in the template.
+        template: its bytes.
+        assets: the bytes of the zips with its functions' code.
+    """
+
+    status: str
+    reason: str
+    seconds: float
+    at_end: dict[str, str]
+    in_sync: float | None
+    settled: dict[str, str]
+    resources: int
+    template: int
+    assets: int
+
+    @property
+    def completes(self) -> bool:
+        return self.status == "CREATE_COMPLETE"
+
+    @property
+    def is_true(self) -> bool:
+        """Whether every replica was InSync when the stack said that it is complete."""
+        return self.completes and _all_in_sync(self.at_end)
+
+
+def measure() -> Section:
+    """Each way twice: as it should go, and with a name that is taken in one Region."""
+    if not _SDK.is_dir():
+        raise MissingSdkError
+    with contextlib.ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        # Local AWS hands its environment down to the Lambdas.
+        with mock.patch.dict(os.environ, NODE_PATH=str(_SDK)):
+            aws = stack.enter_context(LocalAws(speed=1))
+        Cdk(aws.environment, scratch / "bootstrap").bootstrap()
+        measured = [(way, _deploy(aws, scratch, way), _deploy(aws, scratch, way, taken=True)) for way in WAYS]
+    return Section(
+        "beside",
+        "Beside the other ways",
+        _ABOUT,
+        _COLUMNS,
+        [_row(*each) for each in measured],
+        {way.name.replace("`", ""): good.seconds for way, good, bad in measured if good.is_true and not bad.completes},
+        "seconds to a CREATE_COMPLETE that is true",
+    )
+
+
+def _row(way: Way, good: _Deployment, bad: _Deployment) -> tuple[str, ...]:
+    return (
+        way.name,
+        str(sum(_lines(_APPS / file) for file in (f"{way.app}.py", *way.handlers))),
+        str(good.resources),
+        f"{good.template:,}",
+        f"{good.assets:,}",
+        f"{good.seconds:.1f}" if good.completes else _NONE,
+        f"{good.in_sync:.1f}" if good.in_sync is not None else _NONE,
+        _statuses(good.at_end) if good.completes else _failure(good),
+        _outcome(bad),
+    )
+
+
+def _statuses(replicas: dict[str, str]) -> str:
+    if _all_in_sync(replicas):
+        return "all InSync"
+    return "**not yet**: " + ", ".join(f"{region} {replicas.get(region, 'absent')}" for region in REGIONS)
+
+
+def _outcome(bad: _Deployment) -> str:
+    if not bad.completes:
+        return _failure(bad)
+    failed = [region for region, status in bad.settled.items() if status == "Failed"]
+    return f"**{bad.status}**, and {' and '.join(failed) or 'nothing'} is Failed"
+
+
+def _failure(deployment: _Deployment) -> str:
+    reason = deployment.reason
+    if len(reason) > _LONGEST_REASON:
+        reason = reason[:_LONGEST_REASON] + "…"
+    return f"{deployment.status}: {reason}".replace("|", "\\|")
+
+
+def _lines(file: Path) -> int:
+    """The lines of code: neither blank nor comments nor docstrings."""
+    text = file.read_text()
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    docstrings = {
+        number
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, documented) and ast.get_docstring(node) is not None
+        for number in range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1)
+    }
+    lines = enumerate(map(str.strip, text.splitlines()), 1)
+    return sum(bool(line) and not line.startswith("#") and number not in docstrings for number, line in lines)
+
+
+def _deploy(aws: LocalAws, scratch: Path, way: Way, *, taken: bool = False) -> _Deployment:
+    """Deploy it once, under a name of its own."""
+    stack = way.app.replace("_", "-") + ("-taken" if taken else "")
+    secret = f"app/{stack}"
+    if not way.makes_secret:
+        aws.client("secretsmanager").create_secret(Name=secret, SecretString="value")
+    if taken:
+        aws.client("secretsmanager", _TAKEN).create_secret(Name=secret, SecretString="another")
+    assembly = scratch / stack
+    with _watched(aws, secret) as looks:
+        printed = _cdk_deploy(Cdk(aws.environment, assembly), way, stack, secret)
+        _wait_until_settled(looks)
+    return _deployment(aws, stack, assembly, looks, printed)
+
+
+def _cdk_deploy(cdk: Cdk, way: Way, stack: str, secret: str) -> str:
+    """``cdk deploy``, to its end or as long as that may take; why it failed, if it did."""
+    deadline = time.monotonic() + _ENDS_WITHIN
+
+    def give_up_late() -> None:
+        if time.monotonic() > deadline:
+            raise _TooLongError(f"no end within {_ENDS_WITHIN:g} s")
+
+    app = f".venv/bin/python bench/beside_apps/{way.app}.py"
+    try:
+        cdk.run(
+            "deploy", stack, "--app", app, "--require-approval", "never",
+            context={"stack": stack, "secret": secret}, meanwhile=give_up_late,
+        )  # fmt: skip
+    except (CdkError, _TooLongError) as error:
+        return str(error)
+    return ""
+
+
+# When, and each replica's status.
+_Look = tuple[float, dict[str, str]]
+
+
+@contextlib.contextmanager
+def _watched(aws: LocalAws, secret: str) -> Iterator[list[_Look]]:
+    """Looks at the replicas, one after the other until the block ends."""
+    looks: list[_Look] = []
+    client, done = aws.client("secretsmanager"), threading.Event()
+
+    def watch() -> None:
+        while not done.wait(_LOOK_EVERY):
+            looks.append((time.time(), _replicas(client, secret)))
+
+    with ThreadPoolExecutor(1) as threads:
+        watching = threads.submit(watch)
+        try:
+            yield looks
+        finally:
+            done.set()
+        watching.result()
+
+
+def _replicas(client: Any, secret: str) -> dict[str, str]:
+    try:
+        described = client.describe_secret(SecretId=secret)
+    except client.exceptions.ResourceNotFoundException:
+        return {}
+    return {entry["Region"]: entry["Status"] for entry in described.get("ReplicationStatus", [])}
+
+
+def _wait_until_settled(looks: Sequence[_Look]) -> None:
+    """Until no replica is InProgress in a look that begins now."""
+    started = time.time()
+    while time.time() < started + _SETTLES_WITHIN:
+        time.sleep(_LOOK_EVERY)
+        if looks and looks[-1][0] > started and "InProgress" not in looks[-1][1].values():
+            return
+
+
+def _deployment(aws: LocalAws, stack: str, assembly: Path, looks: Sequence[_Look], printed: str) -> _Deployment:
+    events = _events(aws, stack, printed)
+    own = [event for event in events if event["ResourceType"] == "AWS::CloudFormation::Stack"]
+    start = next(event for event in own if event["ResourceStatus"] == "CREATE_IN_PROGRESS")["Timestamp"].timestamp()
+    end = own[-1]["Timestamp"].timestamp()
+    template = assembly / f"{stack}.template.json"
+    resources = json.loads(template.read_text())["Resources"]
+    return _Deployment(
+        status=own[-1]["ResourceStatus"],
+        reason=_reason(events, printed),
+        seconds=end - start,
+        at_end=next((replicas for at, replicas in looks if at >= end), {}),
+        in_sync=next((at - start for at, replicas in looks if _all_in_sync(replicas)), None),
+        settled=looks[-1][1],
+        resources=sum(resource["Type"] != "AWS::CDK::Metadata" for resource in resources.values()),
+        template=template.stat().st_size,
+        assets=_zipped(aws, resources),
+    )
+
+
+def _events(aws: LocalAws, stack: str, printed: str) -> list[dict[str, Any]]:
+    """The stack's, the oldest first; they come newest first, and those of one moment have to stay in order."""
+    try:
+        events = aws.client("cloudformation").describe_stack_events(StackName=stack)["StackEvents"]
+    except ClientError as error:
+        raise CdkError(printed) from error
+    events.reverse()
+    return sorted(events, key=lambda event: event["Timestamp"])
+
+
+def _reason(events: Sequence[dict[str, Any]], printed: str) -> str:
+    """The stack's own of the first resource that failed; what the CLI printed at its end, where there is none."""
+    reasons = [event.get("ResourceStatusReason", "") for event in events if event["ResourceStatus"] == "CREATE_FAILED"]
+    reason = next(filter(None, reasons), printed[-_LONGEST_REASON:])
+    # Where a function's code lies is local AWS's.
+    reason = re.sub(r"[^\s(]*/code/", "/var/task/", reason)
+    return re.sub(r"\s+", " ", reason).strip()
+
+
+def _all_in_sync(replicas: dict[str, str]) -> bool:
+    return all(replicas.get(region) == "InSync" for region in REGIONS)
+
+
+def _zipped(aws: LocalAws, resources: dict[str, Any]) -> int:
+    """The bytes of the functions' code where the CDK CLI has put it."""
+    s3 = aws.client("s3")
+    keys = {resource["Properties"]["Code"]["S3Key"] for resource in resources.values() if _is_function(resource)}
+    (bucket,) = (each["Name"] for each in s3.list_buckets()["Buckets"] if "-assets-" in each["Name"])
+    return sum(int(s3.head_object(Bucket=bucket, Key=key)["ContentLength"]) for key in keys)
+
+
+def _is_function(resource: dict[str, Any]) -> bool:
+    return bool(resource["Type"] == "AWS::Lambda::Function")
