@@ -7,7 +7,7 @@ HANDLER := $(shell find handler -name '*.py' -o -name requirements.txt)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test soak mutants faults bench lint scan compat docs format bundle dist setup clean
+.PHONY: help demo local test soak mutants faults bench audit lint scan compat docs format bundle dist setup clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -21,7 +21,7 @@ local: setup ## Start local AWS and print the environment for your own cdk and a
 test: setup build/awscli-venv/done ## Run every test
 	@$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup $(TESTS)
 
-soak: setup ## Make up histories of stacks until the time is over (MINUTES=10; SEED=... runs one round again)
+soak: setup ## Make up histories of stacks, and events, until the time is over (MINUTES=10; SEED=... runs one round again)
 	@PYTHONPATH=handler $(BIN)/python -m tests.soak $(if $(SEED),--seed $(SEED) --rounds 1 --shrink,--minutes $(or $(MINUTES),10))
 
 mutants: setup ## Change planner, tags and parser in small ways: a test has to notice each (3 minutes)
@@ -32,6 +32,10 @@ faults: setup build/microburst-venv/done ## Live whole lives of stacks with faul
 
 bench: setup bench/node_modules/done ## Measure speed, size and calls against what people would use instead, and write docs/benchmarks.md (15 minutes)
 	@PYTHONPATH=handler:constructs $(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
+
+audit: setup build/audit-venv/done ## Report known vulnerabilities of what is bundled and of the CDK CLI, where the indexes answer
+	@build/audit-venv/bin/pip-audit --disable-pip --no-deps --progress-spinner off --requirement handler/requirements.txt || true
+	@npm audit || true
 
 lint: setup ## Check style, types and the arrows between the modules
 	@$(BIN)/ruff check .
@@ -87,6 +91,7 @@ bench/node_modules/done: bench/package.json bench/package-lock.json
 # Tools in environments of their own: what they pin does not go with the rest.
 build/checkov-venv/done: tests/scan/checkov-requirements.txt
 build/awscli-venv/done: tests/awscli-requirements.txt
+build/audit-venv/done: tests/audit-requirements.txt
 build/microburst-venv/done: tests/microburst-requirements.txt
 build/%-venv/done:
 	@echo "Installing $* into build/$*-venv"

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,7 @@ PATIENCE = 90
 AT_ONCE = 5
 _DONE = ("COMPLETE", "FAILED")
 _TAG = "cdk-replicated-secret:"
+_LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,9 +225,9 @@ class Microburst:
 
 
 @contextlib.contextmanager
-def killing(aws: LocalAws, seed: int) -> Iterator[None]:
+def killing(aws: LocalAws, killed: list[int]) -> Iterator[None]:
     """Kill a Lambda every three seconds, at a moment that is as good as any."""
-    over, chance = threading.Event(), random.Random(seed)
+    over, chance = threading.Event(), random.Random(0)
 
     def kill() -> None:
         while not over.wait(chance.uniform(2, 4)):
@@ -232,7 +235,8 @@ def killing(aws: LocalAws, seed: int) -> Iterator[None]:
             group = [int(pid) for pid, leader in map(str.split, listed.splitlines()) if int(leader) == aws.pid]
             if lambdas := [pid for pid in group if pid != aws.pid]:
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(chance.choice(lambdas), signal.SIGKILL)
+                    os.kill(victim := chance.choice(lambdas), signal.SIGKILL)
+                    killed.append(victim)
 
     thread = threading.Thread(target=kill)
     thread.start()
@@ -260,9 +264,12 @@ def main() -> None:
             lives = Lives(aws, provider(aws))
             for number, fault in enumerate(chosen):
                 started, before = time.monotonic(), burst.fired()
-                ended = _run(lives, burst, aws, fault, [f"life-{number}-{run}" for run in range(arguments.runs)])
-                seconds, fired = time.monotonic() - started, burst.fired() - before
-                row, wrong = _row(fault, ended, fired)
+                killed: list[int] = []
+                names = [f"life-{number}-{run}" for run in range(arguments.runs)]
+                meanwhile = killing(aws, killed) if fault.kills else contextlib.nullcontext()
+                ended = _run(lives, burst, fault, names, meanwhile)
+                seconds, struck = time.monotonic() - started, burst.fired() - before + len(killed)
+                row, wrong = _row(fault, ended, struck)
                 lost += len(wrong)
                 rows.append(row)
                 print(f"{row}  {seconds:.0f} s", *wrong, sep="\n", flush=True)
@@ -273,12 +280,14 @@ def main() -> None:
     sys.exit(1 if lost else 0)
 
 
-def _run(lives: Lives, burst: Microburst, aws: LocalAws, fault: Fault, names: list[str]) -> list[Life]:
+def _run(
+    lives: Lives, burst: Microburst, fault: Fault, names: list[str], meanwhile: AbstractContextManager[None]
+) -> list[Life]:
     burst.rules([])
     for name in names:
         lives.before(name)
     burst.rules(fault.rules)
-    with killing(aws, len(names)) if fault.kills else contextlib.nullcontext(), ThreadPoolExecutor(AT_ONCE) as threads:
+    with meanwhile, ThreadPoolExecutor(AT_ONCE) as threads:
         ended = list(threads.map(lives.live, names))
     burst.rules([])
     for name, life in zip(names, ended, strict=True):
@@ -286,17 +295,18 @@ def _run(lives: Lives, burst: Microburst, aws: LocalAws, fault: Fault, names: li
     return ended
 
 
-def _row(fault: Fault, ended: list[Life], fired: int) -> tuple[str, list[str]]:
+def _row(fault: Fault, ended: list[Life], struck: int) -> tuple[str, list[str]]:
     wrong = [problem for life in ended for problem in life.lost]
     survived, lost = sum(life.survived for life in ended), sum(bool(life.lost) for life in ended)
     said = Counter(_short(reason) for life in ended for reason in life.reasons)
     seen = "; ".join(f"{reason} ({count})" for reason, count in said.most_common(3)) or "nothing"
-    return f"| {fault.name} | {fired} | {len(ended)} | {survived} | {lost} | {seen} |", wrong
+    return f"| {fault.name} | {struck} | {len(ended)} | {survived} | {lost} | {seen} |", wrong
 
 
 def _short(reason: str) -> str:
-    """A reason without what would break the table."""
-    return reason.replace("|", "/").replace("\n", " ")[:160]
+    """A reason without the names that differ from life to life, and without what would break the table."""
+    words = re.sub(r"life-\d+-\d+(-\w{6})?", "...", reason).replace("|", "/").replace("\n", " ")
+    return words if len(words) <= _LONGEST else words[:_LONGEST] + " [...]"
 
 
 def _write(rows: list[str]) -> None:
