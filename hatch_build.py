@@ -28,12 +28,12 @@ _UNWANTED = (
     "*.dist-info/entry_points.txt",
 )
 # What Powertools takes from it; the whole of it, compiled at each cold start, would be a tenth of that.
-_TYPING_EXTENSIONS = '''from typing import NotRequired as NotRequired
+_TYPING_EXTENSIONS = """from typing import NotRequired as NotRequired
 
 
 def deprecated(*_, **__):
     return lambda decorated: decorated
-'''
+"""
 
 
 class BundleHook(BuildHookInterface):  # type: ignore[type-arg]
