@@ -1,4 +1,4 @@
-# Everything runs from this checkout: Python packages in .venv, the CDK CLI in node_modules. `make help` lists the tasks.
+# Everything runs from this checkout: Python packages in .venv, those of npm in node_modules. `make help` lists the tasks.
 PYTHON ?= python3
 BIN := .venv/bin
 HANDLER := $(shell find handler -name '*.py' -o -name requirements.txt)
@@ -56,7 +56,7 @@ format: setup ## Format the code
 	@$(BIN)/ruff check --fix --exit-zero --quiet .
 	@$(BIN)/ruff format .
 
-bundle: build/handler.done ## Put the Lambda together in build/handler
+bundle: build/handler.zip ## Put the Lambda together in build/handler.zip
 
 dist: setup ## Build into dist/: the wheel, the source distribution, and for plain CloudFormation template, zip and schema
 	@rm -rf dist
@@ -65,7 +65,7 @@ dist: setup ## Build into dist/: the wheel, the source distribution, and for pla
 	@$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
 	@$(BIN)/check-wheel-contents dist/*.whl
 
-setup: .venv/done node_modules/done build/handler.done ## Install everything into the checkout
+setup: .venv/done node_modules/done build/handler.zip ## Install everything into the checkout
 
 clean: ## Remove what the tasks have made
 	rm -rf .venv node_modules bench/node_modules build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -79,7 +79,7 @@ clean: ## Remove what the tasks have made
 	@touch $@
 
 node_modules/done: package.json package-lock.json
-	@echo "Installing the CDK CLI into node_modules"
+	@echo "Installing the CDK CLI, and the Lambda's compiler, into node_modules"
 	@npm ci --silent --no-audit --no-fund
 	@touch $@
 
@@ -99,7 +99,7 @@ build/%-venv/done:
 	@build/$*-venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-build/handler.done: $(HANDLER) hatch_build.py | .venv/done
-	@echo "Bundling the Lambda into build/handler"
-	@$(BIN)/python hatch_build.py build/handler
-	@touch $@
+build/handler.zip: $(HANDLER) hatch_build.py pack.mjs .venv/done node_modules/done
+	@echo "Bundling the Lambda into $@"
+	@mkdir -p build
+	@$(BIN)/python hatch_build.py $@

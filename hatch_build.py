@@ -1,6 +1,7 @@
-"""The Lambda's bundle: the handler and what it needs, the same bytes on every machine, without Docker.
+"""The Lambda's bundle: the handler and what it needs, compiled, the same bytes on every machine, without Docker.
 
-``python hatch_build.py build/handler`` makes it for the checkout; the wheel gets it through the hook below.
+``python hatch_build.py build/handler.zip`` makes it for the checkout; wheel and source distribution get it through the
+hook below. pip would compile a folder once more, for its own Python, and change the asset; a zip it leaves alone.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 _ROOT = Path(__file__).parent
 _HANDLER = _ROOT / "handler"
-# Not needed to run, or different on every machine: pip's records and scripts, bytecode, type stubs' leftovers.
+_BUNDLE = "build/handler.zip"
+# Not needed to run, or different on every machine: pip's records and scripts, and what the handler has no use for,
+# which is nine tenths of Powertools.
 _UNWANTED = (
     "bin",
-    "**/__pycache__",
+    "aws_lambda_powertools/event_handler",
+    "aws_lambda_powertools/utilities/[!_j]*",
     "*.dist-info/RECORD",
     "*.dist-info/INSTALLER",
     "*.dist-info/REQUESTED",
@@ -27,26 +31,22 @@ _UNWANTED = (
     "*.dist-info/WHEEL",
     "*.dist-info/entry_points.txt",
 )
-# What Powertools takes from it; the whole of it, compiled at each cold start, would be a tenth of that.
-_TYPING_EXTENSIONS = """from typing import NotRequired as NotRequired
-
-
-def deprecated(*_, **__):
-    return lambda decorated: decorated
-"""
 
 
 class BundleHook(BuildHookInterface):  # type: ignore[type-arg]
-    """Puts the bundle into a standard wheel; an editable install uses the checkout's."""
+    """Puts the bundle into the package; an editable install uses the checkout's."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Called by hatchling before it builds the wheel."""
-        if self.target_name != "wheel" or version == "editable":
+        """Called by hatchling before it builds: a source distribution has the bundle already."""
+        if version == "editable":
             return
-        self._scratch = tempfile.mkdtemp()
-        bundle = Path(self._scratch) / "handler"
-        make_bundle(bundle)
-        build_data["force_include"][str(bundle)] = "cdk_replicated_secret/_handler"
+        bundle = _ROOT / _BUNDLE
+        if not (_ROOT / "PKG-INFO").exists():
+            self._scratch = tempfile.mkdtemp()
+            bundle = Path(self._scratch) / bundle.name
+            make_bundle(bundle)
+        place = "cdk_replicated_secret/_handler.zip" if self.target_name == "wheel" else _BUNDLE
+        build_data["force_include"][str(bundle)] = place
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Called by hatchling afterwards."""
@@ -55,36 +55,25 @@ class BundleHook(BuildHookInterface):  # type: ignore[type-arg]
 
 
 def make_bundle(target: Path) -> None:
-    """Write the bundle to ``target``, in place of what is there."""
+    """Write the bundle to ``target``, a zip, in place of what is there.
+
+    Raises:
+        RuntimeError: the compiler, which comes from npm, is not there.
+    """
+    if not (_ROOT / "node_modules" / "pyodide").is_dir():
+        raise RuntimeError("node_modules has no pyodide, which compiles the Lambda: run `make setup` in the checkout")
     with tempfile.TemporaryDirectory() as scratch:
         bundle = Path(scratch) / "handler"
-        subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                "--no-compile",
-                "--no-deps",
-                "--only-binary",
-                ":all:",
-                "--requirement",
-                str(_HANDLER / "requirements.txt"),
-                "--target",
-                str(bundle),
-            ],
-            check=True,
-        )
+        pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+        what = ("--no-compile", "--no-deps", "--only-binary", ":all:", "--requirement", _HANDLER / "requirements.txt")
+        subprocess.run([*pip, *what, "--target", bundle], check=True)
         for pattern in _UNWANTED:
             for path in sorted(bundle.glob(pattern), reverse=True):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-        (bundle / "typing_extensions.py").write_text(_TYPING_EXTENSIONS)
         package = "secret_replication"
         shutil.copytree(_HANDLER / package, bundle / package, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(bundle, target)
+        subprocess.run(["node", _ROOT / "pack.mjs", bundle, target], check=True)
+        target.chmod(0o644)
 
 
 if __name__ == "__main__":

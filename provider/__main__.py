@@ -6,7 +6,6 @@ import json
 import shutil
 import sys
 import tomllib
-import zipfile
 from pathlib import Path
 
 import aws_cdk as cdk
@@ -16,11 +15,9 @@ from .schema import schema
 from .stack import ProviderStack
 
 ROOT = Path(__file__).parent.parent
-BUNDLE = ROOT / "build" / "handler"
 TEMPLATE, CODE = "provider.template.yaml", "handler.zip"
+BUNDLE = ROOT / "build" / CODE
 RULES, SCHEMA = "cfn-lint", "custom-replicatedsecret.json"
-# The first moment that a zip can name: the same bytes from whenever.
-_THEN = (1980, 1, 1, 0, 0, 0)
 
 
 def build(target: Path) -> None:
@@ -30,7 +27,7 @@ def build(target: Path) -> None:
     (target / TEMPLATE).write_text(template())
     (rules / SCHEMA).write_text(json.dumps(schema(), indent=2) + "\n")
     shutil.copy(Path(__file__).parent / "cfn_lint_rule.py", rules)
-    pack(target / CODE)
+    shutil.copy(BUNDLE, target / CODE)
 
 
 def template() -> str:
@@ -43,15 +40,6 @@ def template() -> str:
     for resource in made["Resources"].values():
         resource.pop("Metadata", None)
     return str(yaml.safe_dump(made, sort_keys=False, width=120))
-
-
-def pack(target: Path) -> None:
-    """The function's code, the same bytes on every machine."""
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for path in sorted(path for path in BUNDLE.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
-            entry = zipfile.ZipInfo(path.relative_to(BUNDLE).as_posix(), _THEN)
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.request
@@ -28,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from local.server import LocalAws, clean_environment, free_port
-from provider.__main__ import pack
+from provider.__main__ import BUNDLE
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "reliability.md"
@@ -179,12 +178,10 @@ def provider(aws: LocalAws) -> str:
         "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}]
     }
     role = aws.client("iam").create_role(RoleName="provider", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-    with tempfile.TemporaryDirectory() as folder:
-        pack(Path(folder) / "handler.zip")
-        made = aws.client("lambda").create_function(
-            FunctionName="provider", Runtime="python3.13", Handler="secret_replication.main.handler", Role=role,
-            Code={"ZipFile": (Path(folder) / "handler.zip").read_bytes()}, Timeout=900, MemorySize=256,
-        )  # fmt: skip
+    made = aws.client("lambda").create_function(
+        FunctionName="provider", Runtime="python3.13", Handler="secret_replication.main.handler", Role=role,
+        Code={"ZipFile": BUNDLE.read_bytes()}, Timeout=900, MemorySize=256,
+    )  # fmt: skip
     return str(made["FunctionArn"])
 
 

@@ -10,12 +10,17 @@ import sys
 import sysconfig
 import tarfile
 import zipfile
-from pathlib import Path
+from _imp import source_hash
+from pathlib import Path, PurePosixPath
 
 import pytest
 
+from cdk_replicated_secret.provider import _RUNTIME
+
 ROOT = Path(__file__).parent.parent
-BUNDLE = ROOT / "build" / "handler"
+BUNDLE = ROOT / "build" / "handler.zip"
+# What begins a .pyc: CPython's Lib/importlib and PEP 552.
+MAGIC_OF_3_13, CHECKED_HASH = b"\xf3\r\r\n", b"\x03\x00\x00\x00"
 pytestmark = pytest.mark.xdist_group("package")
 
 _SYNTH = """
@@ -30,8 +35,9 @@ app.synth()
 """
 
 
-def files(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+def unzipped(bundle: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(bundle) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
 
 
 def build(source: Path, target: Path) -> list[Path]:
@@ -53,7 +59,7 @@ def wheel(dist: list[Path]) -> Path:
 
 
 def install(python: Path | str, wheel: Path, target: Path) -> Path:
-    """As a user's pip does it, which also compiles the Lambda's modules."""
+    """As a user's pip does it, which also compiles."""
     command = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--target", target, wheel]
     subprocess.run(command, check=True)
     return target
@@ -95,26 +101,44 @@ def another_python() -> Path:
 
 
 def test_the_bundle_holds_what_runs_and_nothing_that_differs_between_machines() -> None:
-    names = set(files(BUNDLE))
+    names = set(unzipped(BUNDLE))
     assert {"secret_replication/main.py", "crhelper/resource_helper.py", "aws_lambda_powertools/__init__.py"} <= names
-    assert not [name for name in names if "__pycache__" in name or name.endswith((".pyc", "RECORD", "INSTALLER"))]
+    assert not [name for name in names if name.endswith(("RECORD", "INSTALLER"))]
     assert not [name for name in names if name.startswith(("bin/", "boto3/", "botocore/", "cdk_replicated_secret/"))]
 
 
-def test_the_bundle_is_small_enough_to_start_fast(tmp_path: Path) -> None:
-    path = tmp_path / "handler.zip"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as zipped:
-        for name, content in files(BUNDLE).items():
-            zipped.writestr(name, content)
-    assert path.stat().st_size < 1_200_000
+def test_the_bundle_is_small_enough_to_start_fast() -> None:
+    assert BUNDLE.stat().st_size < 1_200_000
+
+
+def test_every_module_of_the_bundle_has_bytecode_of_this_source_for_the_runtime() -> None:
+    """Else Lambda compiles it at each cold start."""
+    found, tag = unzipped(BUNDLE), _RUNTIME.name.replace("python", "cpython-").replace(".", "")
+    modules = [PurePosixPath(name) for name in found if name.endswith(".py")]
+    assert len(modules) > 60
+    for module in modules:
+        source = source_hash(int.from_bytes(MAGIC_OF_3_13, "little"), found[str(module)])
+        compiled = found[str(module.parent / "__pycache__" / f"{module.stem}.{tag}.pyc")]
+        assert compiled[:16] == MAGIC_OF_3_13 + CHECKED_HASH + source, module
+
+
+def test_the_runtime_takes_the_bytecode(another_python: Path, tmp_path: Path) -> None:
+    if not another_python.name.endswith("3.13"):
+        pytest.skip("no Python 3.13 on this machine")
+    with zipfile.ZipFile(BUNDLE) as archive:
+        archive.extractall(tmp_path)
+    environment = dict(os.environ) | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{sysconfig.get_path('purelib')}"}
+    command = [another_python, "-v", "-B", "-c", "import secret_replication.main"]
+    done = subprocess.run(command, env=environment, text=True, capture_output=True, check=True)
+    loaded = [line for line in done.stderr.splitlines() if line.startswith("# code object from ")]
+    read = [line for line in loaded if str(tmp_path) in line]
+    assert len(read) > 60
+    assert [line for line in read if not line.endswith(".pyc'")] == []
 
 
 def test_the_wheel_carries_the_checkouts_bundle_to_the_byte(wheel: Path) -> None:
-    prefix = "cdk_replicated_secret/_handler/"
-    with zipfile.ZipFile(wheel) as archive:
-        names = archive.namelist()
-        carried = {name.removeprefix(prefix): archive.read(name) for name in names if name.startswith(prefix)}
-    assert carried == files(BUNDLE)
+    names = unzipped(wheel)
+    assert names["cdk_replicated_secret/_handler.zip"] == BUNDLE.read_bytes()
     assert "cdk_replicated_secret/py.typed" in names
     assert {name.split("/")[0].split("-")[0] for name in names} == {"cdk_replicated_secret"}
 
@@ -122,7 +146,6 @@ def test_the_wheel_carries_the_checkouts_bundle_to_the_byte(wheel: Path) -> None
 def test_an_installed_wheel_synthesizes_by_itself_with_the_checkouts_asset(
     installed: Path, published: str, tmp_path: Path
 ) -> None:
-    assert list(installed.rglob("_handler/**/*.pyc")), "pip compiles what it installs"
     checkout = ROOT / "constructs"
     assert asset(sys.executable, checkout, tmp_path / "checkout", [checkout]) == published
     assert asset(sys.executable, checkout, tmp_path / "editable", []) == published, "the editable install of make setup"
@@ -133,8 +156,9 @@ def test_another_python_makes_the_same_bundle_and_the_same_asset(
 ) -> None:
     packages = Path(sysconfig.get_path("purelib"))
     environment = dict(os.environ) | {"PYTHONPATH": str(packages)}
-    subprocess.run([another_python, "hatch_build.py", tmp_path / "bundle"], cwd=ROOT, env=environment, check=True)
-    assert files(tmp_path / "bundle") == files(BUNDLE)
+    bundle = tmp_path / "handler.zip"
+    subprocess.run([another_python, "hatch_build.py", bundle], cwd=ROOT, env=environment, check=True)
+    assert bundle.read_bytes() == BUNDLE.read_bytes()
     theirs = install(another_python, wheel, tmp_path / "site")
     assert asset(another_python, theirs, tmp_path / "out", [theirs, packages]) == published
 

@@ -444,7 +444,10 @@ def test_the_bundle_runs_by_itself_and_its_log_holds_neither_url_nor_value(url: 
     """A fresh interpreter with nothing but the bundle and what Lambda's runtime has, at the most talkative level."""
     arn = secret(url)
     events = [url.event(operation, PhysicalResourceId=arn) for operation in ("Create", "Update", "Delete")]
-    environment = dict(os.environ) | {"PYTHONPATH": str(ROOT / "build" / "handler"), "POWERTOOLS_LOG_LEVEL": "DEBUG"}
+    environment = dict(os.environ) | {
+        "PYTHONPATH": str(ROOT / "build" / "handler.zip"),
+        "POWERTOOLS_LOG_LEVEL": "DEBUG",
+    }
     done = subprocess.run(
         [sys.executable, "-c", _LAMBDA],
         input=json.dumps(events), text=True, capture_output=True, env=environment, cwd=ROOT / "build", check=False,

@@ -24,7 +24,7 @@ _HANDLER = "secret_replication.main.handler"
 _TIMEOUT = Duration.minutes(15)
 # An answer older than this is of no use to anybody: the ResponseURL expires after two hours.
 _EVENT_AGE = Duration.hours(1)
-# The newest runtime that the handler's tests have run under.
+# The newest runtime that the handler's tests have run under, and the one that the bundle has bytecode for.
 _RUNTIME = lambda_.Runtime.PYTHON_3_13
 # MiB. Measured: the handler peaks at 54 MiB and takes 0.6 s of a CPU, most of it to start. With Lambda's own share that
 # would fit into 128, but the CPU comes with the memory: to start would take 8 s instead of 4.
@@ -115,7 +115,7 @@ class ReplicationProvider(Construct):
             self,
             "Handler",
             description="Replicates Secrets Manager secrets for Custom::ReplicatedSecret",
-            code=lambda_.Code.from_asset(str(_bundle()), exclude=["**/__pycache__", "**/*.pyc"]),
+            code=lambda_.Code.from_asset(str(_bundle())),
             handler=_HANDLER,
             architecture=lambda_.Architecture.ARM_64,
             timeout=_TIMEOUT,
@@ -249,7 +249,7 @@ def _bundle() -> Path:
         FileNotFoundError: the checkout's was not built yet.
     """
     here = Path(__file__).parent
-    for bundle in (here / "_handler", here.parent.parent / "build" / "handler"):
-        if (bundle / "secret_replication").is_dir():
+    for bundle in (here / "_handler.zip", here.parent.parent / "build" / "handler.zip"):
+        if bundle.is_file():
             return bundle
     raise FileNotFoundError("the Lambda's bundle is missing: run `make bundle` in the checkout, or install the wheel")
