@@ -128,7 +128,7 @@ def test_the_runtime_takes_the_bytecode(another_python: Path, tmp_path: Path) ->
     with zipfile.ZipFile(BUNDLE) as archive:
         archive.extractall(tmp_path)
     environment = dict(os.environ) | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{sysconfig.get_path('purelib')}"}
-    command = [another_python, "-v", "-B", "-c", "import secret_replication.main"]
+    command: list[str | Path] = [another_python, "-v", "-B", "-c", "import secret_replication.main"]
     done = subprocess.run(command, env=environment, text=True, capture_output=True, check=True)
     loaded = [line for line in done.stderr.splitlines() if line.startswith("# code object from ")]
     read = [line for line in loaded if str(tmp_path) in line]
