@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import pytest
 
-from local.secrets_manager import Dialect
+from local.secrets_manager import ApiError, Dialect
 from local.secrets_manager.dialect import BadRegion, FailedAgain, OtherKey, RemoveAbsent, WhileRemoving
 from secret_replication.errors import (
     AccessDeniedError,
@@ -16,6 +16,7 @@ from secret_replication.errors import (
     ReplicationError,
     SecretDeletedError,
     SecretNotFoundError,
+    ThrottledError,
     UnavailableError,
 )
 from secret_replication.ports import Description
@@ -27,7 +28,7 @@ from tests.turns import Clock, Turns
 
 R = "eu-west-3"
 DENIED = AccessDeniedError("AccessDeniedException: not authorized")
-THROTTLED = UnavailableError("ThrottlingException: Rate exceeded")
+THROTTLED = ThrottledError("ThrottlingException: Rate exceeded")
 
 
 def fail(world: World, call: str, error: ReplicationError, times: int, do: Callable[[], object] = lambda: None) -> None:
@@ -395,3 +396,21 @@ def test_an_adopted_replica_whose_alias_is_changed_is_not_re_keyed(world: World)
     world.succeed(event(regions=rekeyed("alias/one")))
     assert "is not re-keyed" in world.fail(event("Update", rekeyed("alias/two"), PhysicalResourceId=world.arn))
     world.succeed(event("Update", rekeyed("alias/one"), PhysicalResourceId=world.arn))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_stack_lives_its_life_with_nine_in_ten_calls_throttled(world: World, seed: int) -> None:
+    chance = random.Random(seed)
+    carry_out = world.model.call
+
+    def call(region: str, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        if chance.random() < 0.9:
+            raise ApiError("ThrottlingException", "Rate exceeded")
+        return carry_out(region, operation, parameters)
+
+    world.model.call = call  # type: ignore[method-assign]
+    world.succeed(event(regions=(R, "us-east-1")))
+    world.succeed(event("Update", (R, "ap-south-1"), PhysicalResourceId=world.arn))
+    world.succeed(event("Delete", PhysicalResourceId=world.arn))
+    world.model.call = carry_out  # type: ignore[method-assign]
+    assert (world.statuses(), world.tags(), world.exists(R)) == ({}, {}, False)

@@ -15,10 +15,13 @@ from .errors import (
     ReplicationError,
     SecretDeletedError,
     SecretNotFoundError,
+    ThrottledError,
     UnavailableError,
 )
-from .ports import Description, ReplicaStatus
+from .memory import STALE
+from .ports import Clock, Description, ReplicaStatus
 from .regions import SecretArn
+from .wait import FIRST_PAUSE, SystemClock
 
 # Secrets Manager answers in well under a second; a Region that does not must not eat the deadline. Two attempts: the
 # run itself goes on looking, with pauses.
@@ -31,13 +34,12 @@ CONFIG = Config(
 _ERRORS: Mapping[str, type[ReplicationError]] = {
     "ResourceNotFoundException": SecretNotFoundError,
     "AccessDeniedException": AccessDeniedError,
-}
-# What passes by itself though it is no 5xx; every other error that is not named here is a refusal.
-_PASSING = (
-    *("ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "Throttling"),
+    **dict.fromkeys(
+        ("ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "Throttling"), ThrottledError
+    ),
     # The machine's clock, which is put right while the function runs.
-    *("RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"),
-)
+    **dict.fromkeys(("RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"), UnavailableError),
+}
 _SERVER_ERROR = 500
 # F17: InvalidRequestException is also what a secret scheduled for deletion answers.
 _MARKED_FOR_DELETION = "marked for deletion"
@@ -49,10 +51,11 @@ class Boto3SecretsManager:
     Args:
         region: where a secret given by name lives.
         client: makes a Secrets Manager client for a Region.
+        clock: time; the machine's.
     """
 
-    def __init__(self, region: str, client: Callable[[str], Any] | None = None) -> None:
-        self._region = region
+    def __init__(self, region: str, client: Callable[[str], Any] | None = None, clock: Clock | None = None) -> None:
+        self._region, self._clock = region, clock or SystemClock()
         self._make = client or _client
         self._clients: dict[str, Any] = {}
 
@@ -104,7 +107,18 @@ class Boto3SecretsManager:
         self._call(arn.region, operation, str(arn), SecretId=str(arn), **parameters)
 
     def _call(self, region: str, operation: str, subject: str, **parameters: object) -> dict[str, Any]:
-        """One call, its errors in our words: the verb, the secret, the Region, then AWS's own."""
+        """One call. Throttled, it was not carried out: it is made again while what it was decided from is fresh."""
+        fresh_until = self._clock.now() + STALE
+        while True:
+            try:
+                return self._attempt(region, operation, subject, **parameters)
+            except ThrottledError:
+                if self._clock.now() >= fresh_until:
+                    raise
+                self._clock.sleep(FIRST_PAUSE)
+
+    def _attempt(self, region: str, operation: str, subject: str, **parameters: object) -> dict[str, Any]:
+        """Its errors in our words: the verb, the secret, the Region, then AWS's own."""
         what = f"{operation} on {subject} in {region}"
         try:
             if region not in self._clients:
@@ -112,7 +126,7 @@ class Boto3SecretsManager:
             answer: dict[str, Any] = getattr(self._clients[region], operation)(**parameters)
         except ClientError as error:
             code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
-            passing = code in _PASSING or error.response["ResponseMetadata"]["HTTPStatusCode"] >= _SERVER_ERROR
+            passing = error.response["ResponseMetadata"]["HTTPStatusCode"] >= _SERVER_ERROR
             kind = _ERRORS.get(code, UnavailableError if passing else RefusedError)
             if kind is RefusedError and _MARKED_FOR_DELETION in message:
                 kind = SecretDeletedError
