@@ -50,6 +50,14 @@ class Shell:
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.run(f'{_REASONS} {stack}')}") from None
 
+    def change(self, stack: str, old: str, new: str) -> None:
+        """Edit its template, and deploy that."""
+        template = self.folder / f"{stack}.yaml"
+        text = template.read_text()
+        assert old in text
+        template.write_text(text.replace(old, new))
+        self.deploy(stack)
+
     def delete(self, stack: str) -> None:
         self.run(f"aws cloudformation delete-stack --stack-name {stack}")
         self.run(f"aws cloudformation wait stack-delete-complete --stack-name {stack}")

@@ -17,6 +17,8 @@ from tests.shell import ROOT, Shell, steps
 
 EXAMPLES = ROOT / "examples" / "cloudformation"
 PARIS, VIRGINIA = "eu-west-3", "us-east-1"
+# A line of the examples.
+VIRGINIA_TOO = f"        - {VIRGINIA}\n"
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("plain")]
 
 RIGHTS = (
@@ -71,9 +73,7 @@ def existing_secret(shell: Shell) -> None:
     assert told["StatusInParis"] == "InSync"
     assert [entry["Region"] for entry in json.loads(told["ReplicationStatus"])] == [PARIS, VIRGINIA]
 
-    template = shell.folder / "existing-secret.yaml"
-    template.write_text(template.read_text().replace("        - us-east-1\n", ""))
-    shell.deploy("existing-secret")
+    shell.change("existing-secret", VIRGINIA_TOO, "")
     assert statuses(shell, "app/existing") == {PARIS: "InSync"}
     shell.delete("existing-secret")
     assert statuses(shell, "app/existing") == {}
@@ -88,6 +88,8 @@ def new_secret(shell: Shell) -> None:
         SecretId=told["Database"].replace("us-west-2", PARIS)
     )
     assert json.loads(replica["SecretString"])["username"] == "app"
+    shell.change("new-secret", "- Region: eu-west-3\n", f"- Region: eu-west-3\n{VIRGINIA_TOO}")
+    assert statuses(shell, told["Database"]) == {PARIS: "InSync", VIRGINIA: "InSync"}
     shell.delete("new-secret")
 
 
@@ -96,6 +98,9 @@ def each_region(shell: Shell) -> None:
     secret(shell, "app/each")
     shell.deploy("each-region", "SecretId=app/each")
     assert shell.outputs("each-region") == {"StatusIneuwest3": "InSync", "StatusInuseast1": "InSync"}
+    shell.deploy("each-region", f"ReplicaRegions={VIRGINIA}")
+    assert shell.outputs("each-region") == {"StatusInuseast1": "InSync"}
+    assert statuses(shell, "app/each") == {VIRGINIA: "InSync"}
     shell.delete("each-region")
     assert statuses(shell, "app/each") == {}
 
@@ -106,6 +111,9 @@ def customer_keys(shell: Shell) -> None:
     keys = {region: shell.client("kms", region).create_key()["KeyMetadata"]["Arn"] for region in (PARIS, VIRGINIA)}
     shell.deploy("customer-keys", "SecretId=app/keys", f"KeyInParis={keys[PARIS]}", f"KeyInVirginia={keys[VIRGINIA]}")
     assert shell.outputs("customer-keys") == {"KeyInParis": keys[PARIS]}
+    another = shell.client("kms", PARIS).create_key()["KeyMetadata"]["Arn"]
+    shell.deploy("customer-keys", f"KeyInParis={another}")
+    assert shell.outputs("customer-keys") == {"KeyInParis": another}
     shell.delete("customer-keys")
 
 
@@ -113,9 +121,11 @@ def promote_on_delete(shell: Shell) -> None:
     """The replica becomes a secret of its own."""
     arn = secret(shell, "app/promoted").replace("us-west-2", PARIS)
     shell.deploy("promote-on-delete", "SecretId=app/promoted")
+    shell.change("promote-on-delete", "- eu-west-3\n", f"- eu-west-3\n{VIRGINIA_TOO}")
     shell.delete("promote-on-delete")
-    promoted = shell.client("secretsmanager", PARIS).describe_secret(SecretId=arn)
-    assert "PrimaryRegion" not in promoted
+    for region in (PARIS, VIRGINIA):
+        promoted = shell.client("secretsmanager", region).describe_secret(SecretId=arn.replace(PARIS, region))
+        assert "PrimaryRegion" not in promoted
     assert statuses(shell, "app/promoted") == {}
 
 
@@ -130,15 +140,18 @@ def a_secret_that_is_not_there(shell: Shell) -> None:
 
 
 def alarms(shell: Shell) -> None:
-    """As docs/operations.md has it."""
-    for _, command in steps("operations.md", "What to alarm on"):
-        if "describe-secret" not in command:
-            shell.run(command)
-    told = shell.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    """As docs/operations.md has it; then with another topic."""
+    (deploy,) = (text for _, text in steps("operations.md", "What to alarm on") if "deploy" in text)
     function = shell.outputs("replication")["ServiceToken"].rpartition(":")[2]
-    assert [alarm["Dimensions"] for alarm in told if alarm.get("MetricName") == "Errors"] == [
-        [{"Name": "FunctionName", "Value": function}]
-    ]
+    for topic in ("operations", "others"):
+        shell.run(deploy.replace(":operations", f":{topic}"))
+        told = shell.client("cloudwatch").describe_alarms()["MetricAlarms"]
+        assert {alarm["AlarmActions"][0].rpartition(":")[2] for alarm in told} == {topic}
+        assert [alarm["Dimensions"] for alarm in told if alarm["MetricName"] == "Errors"] == [
+            [{"Name": "FunctionName", "Value": function}]
+        ]
+    shell.delete("replication-alarms")
+    assert shell.client("cloudwatch").describe_alarms()["MetricAlarms"] == []
 
 
 def handed_over(shell: Shell) -> None:
@@ -146,14 +159,12 @@ def handed_over(shell: Shell) -> None:
     arn = secret(shell, "app/orders-moved")
     for stack in ("before", "after"):
         example = (EXAMPLES / "existing-secret.yaml").read_text().partition("Outputs:")[0]
-        (shell.folder / f"{stack}.yaml").write_text(example.replace("        - us-east-1\n", ""))
+        (shell.folder / f"{stack}.yaml").write_text(example.replace(VIRGINIA_TOO, ""))
     shell.deploy("before", "SecretId=app/orders-moved")
     made = replica(shell, arn)
 
-    template = shell.folder / "before.yaml"
     given_up = "ReplicaRegions: []\n      ReplicaRemovalPolicy: Retain"
-    template.write_text(template.read_text().replace(f"ReplicaRegions:\n        - {PARIS}", given_up))
-    shell.deploy("before")
+    shell.change("before", f"ReplicaRegions:\n        - {PARIS}", given_up)
     assert tags(shell, arn) == {}
     shell.deploy("after", "SecretId=app/orders-moved")
     assert tags(shell, arn)[f"cdk-replicated-secret:{PARIS}"].startswith("adopted ")
@@ -256,8 +267,7 @@ def test_a_newer_provider_replaces_nothing_and_touches_no_replica(shell: Shell, 
     assert (token, replica(shell, arn)) == (before[0][0], before[1])
     assert code != before[0][1]
 
-    template.write_text(template.read_text().replace("        - us-east-1\n", ""))
-    shell.deploy("upgraded")
+    shell.change("upgraded", VIRGINIA_TOO, "")
     assert shell.outputs("upgraded")["Primary"] == arn
     assert replica(shell, arn) == before[1]
     assert statuses(shell, arn) == {PARIS: "InSync"}
