@@ -126,7 +126,7 @@ def _crowd() -> _Crowd:
     def create(number: int, own: Clock) -> bool:
         waits.sleep = own.sleep
         request = event(SecretId=f"app/{number:03}", LogicalResourceId=f"Replicated{number}", regions=(_PARIS,))
-        aws = Boto3SecretsManager(REGION, lambda _: shared, own)
+        aws = Boto3SecretsManager(REGION, lambda _: shared)
         return not serve(request, aws=aws, clock=own, log=Lines(), metrics=Numbers(), region=REGION, seconds=900).reason
 
     started = clock.time

@@ -161,7 +161,7 @@ class World:
         self.log = Lines()
         self.metrics = Numbers()
         self._clients: dict[str, Any] = {}
-        self.journal = Journal(Boto3SecretsManager(PRIMARY, self.client, self.clock))
+        self.journal = Journal(Boto3SecretsManager(PRIMARY, self.client))
         self.arn: str = self.create()
 
     def client(self, region: str = PRIMARY) -> Any:

@@ -27,6 +27,10 @@ from tests.support import PRIMARY, Journal, World, event
 from tests.turns import Clock, Turns
 
 R = "eu-west-3"
+TEN = (
+    "af-south-1", "ap-south-1", "ca-central-1", "eu-central-1", "eu-north-1",
+    "eu-south-1", "eu-west-1", "eu-west-2", R, "sa-east-1",
+)  # fmt: skip
 DENIED = AccessDeniedError("AccessDeniedException: not authorized")
 THROTTLED = ThrottledError("ThrottlingException: Rate exceeded")
 
@@ -414,3 +418,16 @@ def test_a_stack_lives_its_life_with_nine_in_ten_calls_throttled(world: World, s
     world.succeed(event("Delete", PhysicalResourceId=world.arn))
     world.model.call = carry_out  # type: ignore[method-assign]
     assert (world.statuses(), world.tags(), world.exists(R)) == ({}, {}, False)
+
+
+@pytest.mark.parametrize(("timeout", "ends"), [("10", 5), ("20", 10), ("60", 45)])
+@pytest.mark.parametrize("operation", ["StopReplicationToReplica", "DescribeSecret"])
+def test_throttled_calls_end_in_time_also_where_a_round_makes_many(
+    world: World, operation: str, timeout: str, ends: float
+) -> None:
+    world.succeed(event(regions=TEN))
+    world.model.script.error("ThrottlingException", operation=operation, times=None)
+    properties = {"ReplicaRemovalPolicy": "Promote", "ServiceTimeout": timeout}
+    started = world.clock.now()
+    world.fail(event("Delete", TEN, PhysicalResourceId=world.arn, **properties))
+    assert world.clock.now() - started < ends + 1

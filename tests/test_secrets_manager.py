@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from local.clock import VirtualClock
 from secret_replication.errors import (
     AccessDeniedError,
     RefusedError,
@@ -19,10 +17,9 @@ from secret_replication.errors import (
     ThrottledError,
     UnavailableError,
 )
-from secret_replication.memory import STALE
 from secret_replication.regions import SecretArn
 from secret_replication.secrets_manager import Boto3SecretsManager
-from tests.support import PRIMARY, World, event
+from tests.support import PRIMARY, World
 
 ARN = SecretArn("aws", PRIMARY, "000000000000", "app-abcdef")
 
@@ -63,7 +60,7 @@ def client_error(code: str, message: str = "why", status: int = 400) -> ClientEr
 def test_an_error_keeps_awss_words_and_says_what_was_called_where(
     error: Exception, kind: type[ReplicationError]
 ) -> None:
-    aws = Boto3SecretsManager(PRIMARY, lambda _: Raises(error), VirtualClock())
+    aws = Boto3SecretsManager(PRIMARY, lambda _: Raises(error))
     with pytest.raises(ReplicationError) as raised:
         aws.describe(str(ARN.in_region("eu-west-3")))
     assert type(raised.value) is kind
@@ -72,33 +69,6 @@ def test_an_error_keeps_awss_words_and_says_what_was_called_where(
     )
     if isinstance(error, ClientError):
         assert error.response["Error"]["Message"] in str(raised.value)
-
-
-@pytest.mark.parametrize(
-    ("code", "status", "expected"),
-    [
-        # It was not carried out.
-        ("ThrottlingException", 400, ["Describe", "Tag", "Tag", "Tag", "Tag", "Replicate", "Describe"]),
-        # It may have been.
-        ("InternalServiceError", 500, ["Describe", "Tag", "Describe", "Tag", "Describe", "Tag", "Describe", "Tag"]),
-    ],
-)
-def test_only_a_throttled_call_is_made_again_without_another_look(
-    world: World, code: str, status: int, expected: list[str]
-) -> None:
-    world.model.journal.clear()
-    world.model.script.error(code, operation="TagResource", times=3, status=status)
-    world.succeed(event())
-    made = [re.findall("[A-Z][a-z]+", call.operation)[0] for call in world.model.journal]
-    assert made[: len(expected)] == expected
-
-
-def test_a_call_is_throttled_for_no_longer_than_a_look_is_fresh(world: World) -> None:
-    world.model.script.error("ThrottlingException", times=None)
-    started = world.clock.time
-    with pytest.raises(ThrottledError):
-        Boto3SecretsManager(PRIMARY, world.client, world.clock).describe(world.arn)
-    assert STALE <= world.clock.time - started < STALE + 1
 
 
 def test_an_answer_that_was_cut_short_may_come_whole_the_next_time() -> None:

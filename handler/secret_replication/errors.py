@@ -92,11 +92,11 @@ class RefusedError(ReplicationError):
 
 
 class UnavailableError(ReplicationError):
-    """A 5xx or no connection, after botocore's own retries."""
+    """Throttled, a 5xx or no connection, after botocore's own retries."""
 
     code = "ServiceInternalError"
     retryable = True
 
 
 class ThrottledError(UnavailableError):
-    """Too many calls for the account's limit (F40), so that this one was not carried out."""
+    """There were too many calls for the account's limit (F40)."""

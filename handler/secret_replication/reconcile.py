@@ -13,6 +13,7 @@ from .errors import (
     SecretDeletedError,
     SecretNotFoundError,
     SupersededError,
+    ThrottledError,
 )
 from .memory import STALE, Memory
 from .observe import observe
@@ -70,13 +71,14 @@ class Reconciler:
             ReplicationError: it cannot become true, or did not within the time.
         """
         while True:
-            refused = False
+            growth = 1.0
             try:
                 if self._round(secret_id) and self.observed:
                     return self.observed
                 self._since.pop("denied", None)
             except ReplicationError as error:
-                refused = True
+                # botocore has waited already, at random.
+                growth = 0.0 if isinstance(error, ThrottledError) else 0.5
                 if not error.retryable:
                     raise
                 if isinstance(error, AccessDeniedError) and not self._within("denied", self._grace):
@@ -85,7 +87,7 @@ class Reconciler:
                     raise type(error)(f"{error}. {overdue(self.waited, self._desired, self.observed)}") from error
             if self._patience.over:
                 raise DeadlineError(overdue(self.waited, self._desired, self.observed))
-            self._patience.pause(self._rest, refused=refused)
+            self._patience.pause(self._rest, growth=growth)
 
     def _round(self, secret_id: str) -> bool:
         """One look and what follows from it. True when nothing is left to do."""

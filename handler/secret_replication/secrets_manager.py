@@ -18,10 +18,8 @@ from .errors import (
     ThrottledError,
     UnavailableError,
 )
-from .memory import STALE
-from .ports import Clock, Description, ReplicaStatus
+from .ports import Description, ReplicaStatus
 from .regions import SecretArn
-from .wait import FIRST_PAUSE, SystemClock
 
 # Secrets Manager answers in well under a second; a Region that does not must not eat the deadline. Two attempts: the
 # run itself goes on looking, with pauses.
@@ -51,11 +49,10 @@ class Boto3SecretsManager:
     Args:
         region: where a secret given by name lives.
         client: makes a Secrets Manager client for a Region.
-        clock: time; the machine's.
     """
 
-    def __init__(self, region: str, client: Callable[[str], Any] | None = None, clock: Clock | None = None) -> None:
-        self._region, self._clock = region, clock or SystemClock()
+    def __init__(self, region: str, client: Callable[[str], Any] | None = None) -> None:
+        self._region = region
         self._make = client or _client
         self._clients: dict[str, Any] = {}
 
@@ -107,18 +104,7 @@ class Boto3SecretsManager:
         self._call(arn.region, operation, str(arn), SecretId=str(arn), **parameters)
 
     def _call(self, region: str, operation: str, subject: str, **parameters: object) -> dict[str, Any]:
-        """One call. Throttled, it was not carried out: it is made again while what it was decided from is fresh."""
-        fresh_until = self._clock.now() + STALE
-        while True:
-            try:
-                return self._attempt(region, operation, subject, **parameters)
-            except ThrottledError:
-                if self._clock.now() >= fresh_until:
-                    raise
-                self._clock.sleep(FIRST_PAUSE)
-
-    def _attempt(self, region: str, operation: str, subject: str, **parameters: object) -> dict[str, Any]:
-        """Its errors in our words: the verb, the secret, the Region, then AWS's own."""
+        """One call, its errors in our words: the verb, the secret, the Region, then AWS's own."""
         what = f"{operation} on {subject} in {region}"
         try:
             if region not in self._clients:

@@ -51,13 +51,12 @@ class Patience:
         """Whether the deadline has come."""
         return self.clock.now() >= self.deadline
 
-    def pause(self, least: float = 0.0, *, refused: bool = False) -> None:
+    def pause(self, least: float = 0.0, *, growth: float = 1.0) -> None:
         """Wait until the next look, or until the deadline if that is sooner.
 
         Args:
             least: seconds to wait at least.
-            refused: AWS did not take a call; half as long, since botocore has waited already, at random.
+            growth: of the pause with the time waited, beside the usual.
         """
-        share = _SHARE / 2 if refused else _SHARE
-        seconds = max(least, min(LONGEST_PAUSE, max(FIRST_PAUSE, self.waited * share)))
+        seconds = max(least, min(LONGEST_PAUSE, max(FIRST_PAUSE, self.waited * _SHARE * growth)))
         self.clock.sleep(max(0.0, min(seconds, self.deadline - self.clock.now())))
