@@ -1,7 +1,7 @@
 # Everything runs from this checkout: Python packages in .venv, those of npm in node_modules. `make help` lists the tasks.
 PYTHON ?= python3
 BIN := .venv/bin
-HANDLER := $(shell find handler -name '*.py' -o -name requirements.txt)
+HANDLER := $(shell find handler -name __pycache__ -prune -o -print)
 
 # Node 20 still works; jsii says on every run that it is no longer supported.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20

@@ -71,9 +71,14 @@ def make_bundle(target: Path) -> None:
             for path in sorted(bundle.glob(pattern), reverse=True):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         package = "secret_replication"
-        shutil.copytree(_HANDLER / package, bundle / package, ignore=shutil.ignore_patterns("__pycache__"))
-        subprocess.run(["node", _ROOT / "pack.mjs", bundle, target], check=True)
-        target.chmod(0o644)
+        (bundle / package).mkdir()
+        for module in (_HANDLER / package).glob("*.py"):
+            shutil.copy(module, bundle / package)
+        # Beside the target, which it becomes when it is whole.
+        packed = target.with_suffix(".part")
+        subprocess.run(["node", _ROOT / "pack.mjs", bundle, packed], check=True)
+        packed.chmod(0o644)
+        packed.replace(target)
 
 
 if __name__ == "__main__":

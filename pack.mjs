@@ -5,6 +5,11 @@
 import { basename, dirname, resolve } from "node:path";
 import { loadPyodide } from "pyodide";
 
+// Else Node shows the line that failed, which is all of Pyodide.
+process.on("uncaughtException", (error) => {
+  console.error(error.message);
+  process.exit(1);
+});
 const [folder, target] = process.argv.slice(2).map((path) => resolve(path));
 const python = await loadPyodide({ env: { HOME: "/", PYTHONHASHSEED: "0" } });
 for (const [mount, root] of Object.entries({ "/var/task": folder, "/target": dirname(target) })) {

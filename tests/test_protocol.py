@@ -74,8 +74,12 @@ def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[ResponseUrl]:
 
 
 @pytest.fixture
-def plain(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """crhelper as its README has it, made to speak http to the local URL; without its waits where not asked for."""
+def plain(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Callable[..., Any]:
+    """crhelper as its README has it, made to speak http to the local URL; without its waits where not asked for.
+
+    It logs the ResponseURL (C5), which no test may, unless that is what it is about.
+    """
+    caplog.set_level(logging.WARNING, "crhelper")
     monkeypatch.setattr(crhelper.utils, "HTTPSConnection", lambda host, context: http.client.HTTPConnection(host))
     monkeypatch.setenv("AWS_REGION", PRIMARY)
 
@@ -418,6 +422,9 @@ def test_cloudformation_and_the_local_endpoint_are_answered(
         "http://127.0.0.1:4567/x?token=bearer",
         "http://169.254.169.254/latest?token=bearer",
         "not a url?token=bearer",
+        "https://[::1/x?token=bearer",
+        # What would keep a careless pattern busy for hours.
+        f"https://x.s3{60 * '-'}_.amazonaws.com/x?token=bearer",
     ],
 )
 def test_nobody_else_is_answered(monkeypatch: pytest.MonkeyPatch, bad: str) -> None:

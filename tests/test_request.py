@@ -151,7 +151,8 @@ def test_an_update_of_the_same_secret_leaves_none_behind(old: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "seconds"), [("60", 60), (60, 60), ("1.5", None), (1.5, None), ("²", None), ("", None), (None, None)]
+    ("given", "seconds"),
+    [("60", 60), (60, 60), ("1.5", None), (1.5, None), ("²", None), ("", None), (None, None), ("9" * 5000, None)],
 )
 def test_a_service_timeout_that_cannot_be_read_is_none(given: object, seconds: int | None) -> None:
     assert parse(event(ServiceTimeout=given), region=PRIMARY).service_timeout == seconds

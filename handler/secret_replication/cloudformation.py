@@ -27,7 +27,7 @@ GUARD_MARGIN = 8.0
 # One PUT to S3 takes well under a second; three tries with their pauses stay inside the margin.
 _PUT_TIMEOUT = urllib3.Timeout(connect=1.5, read=2.0)
 _PAUSES = (0.25, 0.5)
-_S3_HOST = re.compile(r"[a-z0-9.-]+\.s3(?:[.-][a-z0-9-]+)*")
+_S3_HOST = re.compile(r"[a-z0-9.-]+\.s3(?:[.-][a-z0-9.-]+)?")
 # Partitions have domains of their own, by how their Regions' names begin.
 _DOMAIN = "amazonaws.com"
 _DOMAINS = {
@@ -150,7 +150,10 @@ def check_response_url(url: str) -> None:
     Raises:
         MalformedEventError: it is another URL. The message does not show it: it is a bearer token (P9).
     """
-    parts, local = urlsplit(url), urlsplit(os.environ.get("AWS_ENDPOINT_URL", ""))
+    try:
+        parts, local = urlsplit(url), urlsplit(os.environ.get("AWS_ENDPOINT_URL", ""))
+    except ValueError:
+        raise MalformedEventError("the ResponseURL is no URL: not answered") from None
     region = os.environ.get("AWS_REGION", "")
     domain = next((domain for start, domain in _DOMAINS.items() if region.startswith(start)), _DOMAIN)
     s3, of_partition = parts.netloc.removesuffix(f".{domain}"), parts.netloc.endswith(f".{domain}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -16,6 +17,7 @@ _CLOUDFORMATION_PROPERTIES = ("ServiceToken", "ServiceTimeout")
 REPLICA_KEYS = ("Region", "KmsKeyId")
 SECRET_ID_MAX_LENGTH = 2048  # F1
 KMS_KEY_ID_MAX_LENGTH = 2048  # F1
+_SECONDS = re.compile("[0-9]{1,9}")
 
 
 class RemovalPolicy(Enum):
@@ -146,4 +148,4 @@ def _policy(value: object) -> RemovalPolicy:
 def service_timeout(properties: object) -> int | None:
     """Seconds. CloudFormation checks ServiceTimeout itself (P2): what cannot be read sets no earlier deadline."""
     value = properties.get("ServiceTimeout") if isinstance(properties, Mapping) else None
-    return int(value) if isinstance(value, int | str) and str(value).isdecimal() else None
+    return int(value) if isinstance(value, int | str) and _SECONDS.fullmatch(str(value)) else None
