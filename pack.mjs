@@ -7,7 +7,7 @@ import { loadPyodide } from "pyodide";
 
 // Else Node shows the line that failed, which is all of Pyodide.
 process.on("uncaughtException", (error) => {
-  console.error(error.message);
+  console.error(String(error?.message ?? error));
   process.exit(1);
 });
 const [folder, target] = process.argv.slice(2).map((path) => resolve(path));

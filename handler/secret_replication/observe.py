@@ -29,7 +29,7 @@ def observe(aws: SecretsManager, secret_id: str, desired: Desired, sure: Collect
     try:
         primary = aws.describe(secret_id)
     except SecretNotFoundError as error:
-        advice = "check SecretId, and give the ARN of a secret in another Region"
+        advice = "check SecretId; if the secret is in another Region, give its ARN"
         raise SecretNotFoundError(f"{error}: {advice}") from error
     if primary.deleted:
         raise SecretDeletedError(

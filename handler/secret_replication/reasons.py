@@ -66,7 +66,12 @@ _KNOWN: tuple[tuple[re.Pattern[str], Cure], ...] = (
     ),
     (
         re.compile(r"AccessDenied|not authorized", re.IGNORECASE),
-        Cure(None, "allow that action in the policy of the function's role, and do not forbid it in the secret's"),
+        Cure(
+            None,
+            "check SecretId (a name that does not exist looks the same), allow that action for this secret, Region and "
+            "key in the policy of the function's role (of the provider template: by its parameters), "
+            "and do not forbid it in the secret's",
+        ),
     ),
 )
 # Unknown words: a network error, a fault of AWS's own.
