@@ -23,7 +23,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,8 @@ PAGE = ROOT / "docs" / "reliability.md"
 MICROBURST = ROOT / "build" / "microburst-venv" / "bin" / "microburst"
 PARIS, VIRGINIA, MUMBAI, MONTREAL = "eu-west-3", "us-east-1", "ap-south-1", "ca-central-1"
 VALUE = "hunter2"
+# Seconds until CloudFormation gives a request up, in place of its hour.
+PATIENCE = 90
 # How many lives there are at once.
 AT_ONCE = 5
 _DONE = ("COMPLETE", "FAILED")
@@ -44,15 +45,11 @@ _LONGEST = 200
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What goes wrong: rules for microburst, and whether Lambdas are killed.
-
-    ``patience``: seconds until CloudFormation gives a request up, in place of its hour.
-    """
+    """What goes wrong: rules for microburst, and whether Lambdas are killed."""
 
     name: str
     rules: Sequence[dict[str, Any]] = ()
     kills: bool = False
-    patience: int = 90
 
 
 def _says(code: str, status: int) -> dict[str, Any]:
@@ -73,7 +70,7 @@ FAULTS = (
     Fault("none"),
     Fault("10 % of the calls throttled", _some(0.1, _says("ThrottlingException", 400))),
     Fault("50 % of the calls throttled", _some(0.5, _says("ThrottlingException", 400))),
-    Fault("90 % throttled, and 300 s for an answer", _some(0.9, _says("ThrottlingException", 400)), patience=300),
+    Fault("90 % of the calls throttled", _some(0.9, _says("ThrottlingException", 400))),
     Fault("50 % of the calls answered with status 500", _some(0.5, _says("InternalServiceError", 500))),
     Fault("1 to 3 s of latency", _some(1.0, {"latency": {"min": 1000, "max": 3000}})),
     Fault("30 % of the connections reset before the call", _some(0.3, {"reset": True})),
@@ -113,15 +110,13 @@ class Lives:
         """A secret with a replica that is somebody else's."""
         self._secrets.create_secret(Name=name, SecretString=VALUE, AddReplicaRegions=[{"Region": MONTREAL}])
 
-    def live(self, name: str, patience: int) -> Life:
+    def live(self, name: str) -> Life:
         """Create, change, delete, while the fault lasts."""
-        life, template = Life(), partial(self._template, name, patience)
-        self._cloudformation.create_stack(StackName=name, TemplateBody=template(PARIS, VIRGINIA))
+        life = Life()
+        self._cloudformation.create_stack(StackName=name, TemplateBody=self._template(name, PARIS, VIRGINIA))
         if self._ends(life, name, "CREATE_COMPLETE"):
             self._holds(life, name, PARIS, VIRGINIA)
-            self._cloudformation.update_stack(
-                StackName=name, TemplateBody=self._template(name, patience, PARIS, MUMBAI)
-            )
+            self._cloudformation.update_stack(StackName=name, TemplateBody=self._template(name, PARIS, MUMBAI))
             if self._ends(life, name, "UPDATE_COMPLETE"):
                 self._holds(life, name, PARIS, MUMBAI)
         self._cloudformation.delete_stack(StackName=name)
@@ -164,9 +159,9 @@ class Lives:
         stacks = self._cloudformation.list_stacks()["StackSummaries"]
         return str(next(stack["StackStatus"] for stack in stacks if stack["StackName"] == name))
 
-    def _template(self, name: str, patience: int, *regions: str) -> str:
+    def _template(self, name: str, *regions: str) -> str:
         properties = {
-            "ServiceToken": self._token, "ServiceTimeout": patience, "SecretId": name, "ReplicaRegions": regions
+            "ServiceToken": self._token, "ServiceTimeout": PATIENCE, "SecretId": name, "ReplicaRegions": regions
         }  # fmt: skip
         return json.dumps(
             {"Resources": {"Replication": {"Type": "Custom::ReplicatedSecret", "Properties": properties}}}
@@ -290,7 +285,7 @@ def _run(
         lives.before(name)
     burst.rules(fault.rules)
     with meanwhile, ThreadPoolExecutor(AT_ONCE) as threads:
-        ended = list(threads.map(partial(lives.live, patience=fault.patience), names))
+        ended = list(threads.map(lives.live, names))
     burst.rules([])
     for name, life in zip(names, ended, strict=True):
         lives.after(name, life)
