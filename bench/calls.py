@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from local.secrets_manager import Delays
-from secret_replication.regions import SecretArn
+from secret_replication.model import SecretArn
 from tests.support import World, event
 
 from .report import Goal, Section

@@ -24,8 +24,9 @@ from local.secrets_manager import Delays, SecretsManager
 from local.secrets_manager.script import DEFAULT_WRITES_PER_SECOND as LIMIT
 from local.server import ACCOUNT, REGION, LocalAws
 from local.wire import client
+from secret_replication.request import Request
 from secret_replication.secrets_manager import CONFIG, Boto3SecretsManager
-from secret_replication.service import serve
+from secret_replication.service import Service
 from tests.support import Lines, Numbers, event
 from tests.turns import Turns
 
@@ -126,8 +127,8 @@ def _crowd() -> _Crowd:
     def create(number: int, own: Clock) -> bool:
         waits.sleep = own.sleep
         request = event(SecretId=f"app/{number:03}", LogicalResourceId=f"Replicated{number}", regions=(_PARIS,))
-        aws = Boto3SecretsManager(REGION, lambda _: shared)
-        return not serve(request, aws=aws, clock=own, log=Lines(), metrics=Numbers(), region=REGION, seconds=900).reason
+        aws = Boto3SecretsManager(REGION, lambda *_: shared)
+        return not Service(aws, own, Lines(), Numbers(), REGION).handle(Request.of(request), 900).reason
 
     started = clock.time
     random.seed(0)  # botocore waits at random.

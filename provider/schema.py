@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from secret_replication.model import REGION_MAX_LENGTH, REGION_PATTERN, RemovalPolicy
 from secret_replication.properties import (
     KMS_KEY_ID_MAX_LENGTH,
     PROPERTIES,
     REPLICA_KEYS,
     SECRET_ID_MAX_LENGTH,
-    RemovalPolicy,
 )
-from secret_replication.regions import REGION_MAX_LENGTH, REGION_PATTERN
 
 _ABOUT: dict[str, dict[str, Any]] = {
     "SecretId": {

@@ -80,14 +80,14 @@ seeds = st.none() | st.integers(0, 2**16)
 
 @st.composite
 def templates(draw: st.DrawFn) -> Template:
-    """A resource or two; no two of them declare the same replica. A SecretId of ``arn:<name>`` stands for the ARN."""
+    """A resource or two, which may share replicas. A SecretId of ``arn:<name>`` stands for the ARN."""
     template: Template = {}
-    free = {secret: list(REGIONS) for secret in SECRETS}
+    keys: dict[tuple[str, str], str] = {}
     for logical_id in draw(st.lists(st.sampled_from(LOGICAL_IDS), unique=True, min_size=1, max_size=2)):
         secret = draw(st.sampled_from([SECRETS[0], *SECRETS]))
-        places = st.sampled_from(free[secret]) if free[secret] else st.nothing()
-        declared = draw(st.dictionaries(places, st.sampled_from(KEYS), min_size=min(1, len(free[secret]))))
-        free[secret] = [region for region in free[secret] if region not in declared]
+        declared = draw(st.dictionaries(regions, st.sampled_from(KEYS), min_size=1))
+        # Those who share a replica agree on its key.
+        declared = {region: keys.setdefault((secret, region), key) for region, key in declared.items()}
         template[logical_id] = {
             "SecretId": draw(st.sampled_from(["", "arn:"])) + secret,
             "ReplicaRegions": [{"Region": region, "KmsKeyId": key} for region, key in declared.items()],
@@ -304,7 +304,7 @@ class Histories(RuleBasedStateMachine):
             (region, self.arns[secret].replace(PRIMARY, region)): words[0]
             for secret in SECRETS
             for region, words in self.tags(secret).items()
-            if stack_id.endswith(words[2]) and logical_id in ("", words[3].split("/")[0])
+            if stack_id.endswith(words[2]) and (not logical_id or logical_id in words[3].split("/"))
         }
 
     def created(self, stack: Stack) -> set[tuple[str, str]]:
@@ -398,9 +398,11 @@ class Histories(RuleBasedStateMachine):
         after = self.places()
         forcing = [p for p in properties if p["ForceOverwriteReplicaSecret"] == "true"]
         forced = {region for p in forcing for _, region in replicas(p)}
+        current = {arn.replace(PRIMARY, region) for arn in self.arns.values() for region in REGIONS}
         for place, was in before.items():
             now = after.get(place)
-            may_be_overwritten = was.primary_region is None and place[0] in forced
+            # A secret at a replica's own ARN has been promoted: nothing overwrites it.
+            may_be_overwritten = was.primary_region is None and place[0] in forced and place[1] not in current
             if now != was and (may_be_overwritten or was.going):
                 self.makers[place] = name
                 continue
@@ -433,12 +435,10 @@ class Histories(RuleBasedStateMachine):
         for name, logical_id in getattr(self, "good", ()):
             properties = self.stacks[name].resources[logical_id].properties
             for (secret, region), key in replicas(properties).items():
-                entries, tags = self.entries(secret), self.tags(secret)
+                entries = self.entries(secret)
                 assert region in entries, f"{region} of {secret} is absent"
                 status, actual = entries[region]
                 assert status == "InSync"
-                if key in ALIASES and tags[region][0] == "adopted" and actual != DEFAULT_KEY:
-                    continue  # What was there before is taken for what the alias stands for.
                 assert actual == self.world.model.script.key_behind(key or DEFAULT_KEY)
 
     @invariant()

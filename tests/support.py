@@ -14,13 +14,12 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from local.clock import Clock, VirtualClock
 from local.secrets_manager import AnswerLostError, ApiError, Delays, Dialect, SecretsManager
 from local.wire import client
-from secret_replication.answer import MAX_BYTES, Answer, body
 from secret_replication.cloudformation import CustomResource
-from secret_replication.ports import Description
-from secret_replication.regions import SecretArn
-from secret_replication.request import check_event
+from secret_replication.model import Description, SecretArn
+from secret_replication.request import Request
+from secret_replication.response import MAX_BYTES, Response
 from secret_replication.secrets_manager import Boto3SecretsManager
-from secret_replication.service import serve
+from secret_replication.service import Service
 
 PRIMARY = "us-west-2"
 STACK = "arn:aws:cloudformation:us-west-2:000000000000:stack/app/1b2f6d3a-0c4e-4d6b-9a57-2f8e4c1d7a90"
@@ -59,6 +58,9 @@ class Lines:
     def __init__(self) -> None:
         self.lines: list[tuple[str, dict[str, object]]] = []
 
+    def append_keys(self, **keys: object) -> None:
+        assert not any(secret in f"{keys}" for secret in SECRETS)
+
     def info(self, msg: object, **keys: object) -> None:
         assert not any(secret in f"{msg} {keys}" for secret in SECRETS)
         self.lines.append((str(msg), keys))
@@ -68,6 +70,9 @@ class Lines:
 
 class Numbers(dict[str, float]):
     """Metrics that remember the last request's."""
+
+    def add_dimensions(self, **dimensions: str) -> None:
+        assert set(dimensions) == {"service", "request_type"}
 
     def add_metric(self, name: str, unit: str, value: float) -> None:
         assert unit in {"Count", "Seconds"}
@@ -87,10 +92,9 @@ class Journal:
     before: Callable[[str], None] = lambda _: None
     after: Callable[[str], None] = lambda _: None
 
-    def describe(self, secret_id: str) -> Description:
-        arn = SecretArn.parse(secret_id)
-        region = arn.region if arn else PRIMARY
-        found: Description = self._noted(f"describe {region}", lambda: self.inner.describe(secret_id))
+    def describe(self, secret: SecretArn | str) -> Description:
+        region = secret.region if isinstance(secret, SecretArn) else PRIMARY
+        found: Description = self._noted(f"describe {region}", lambda: self.inner.describe(secret))
         return found
 
     def replicate(self, primary: SecretArn, replicas: Mapping[str, str | None], *, force: bool) -> None:
@@ -108,9 +112,13 @@ class Journal:
     def untag(self, primary: SecretArn, keys: Collection[str]) -> None:
         self._noted(f"untag {_list(key.removeprefix(TAG) for key in keys)}", lambda: self.inner.untag(primary, keys))
 
+    def key_arn(self, region: str, alias: str) -> str:
+        arn: str = self._noted(f"key of {alias} {region}", lambda: self.inner.key_arn(region, alias))
+        return arn
+
     @property
     def writes(self) -> list[str]:
-        return [call for call in self.calls if not call.startswith("describe")]
+        return [call for call in self.calls if not call.startswith(("describe", "key of"))]
 
     def _noted(self, call: str, make: Callable[[], Any]) -> Any:
         self.before(call)
@@ -148,6 +156,16 @@ class Direct:
         return call
 
 
+class Keys:
+    """A client of KMS in one Region: aliases stand for the keys that the model's script says."""
+
+    def __init__(self, model: SecretsManager) -> None:
+        self._model = model
+
+    def describe_key(self, *, KeyId: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
+        return {"KeyMetadata": {"Arn": self._model.script.key_behind(KeyId)}}
+
+
 class World:
     """All Regions of an account, a secret ``app/database`` in us-west-2, and the handler over them.
 
@@ -161,7 +179,7 @@ class World:
         self.log = Lines()
         self.metrics = Numbers()
         self._clients: dict[str, Any] = {}
-        self.journal = Journal(Boto3SecretsManager(PRIMARY, self.client))
+        self.journal = Journal(Boto3SecretsManager(PRIMARY, self._client))
         self.arn: str = self.create()
 
     def client(self, region: str = PRIMARY) -> Any:
@@ -171,23 +189,27 @@ class World:
             self._clients[region] = made
         return self._clients[region]
 
+    def _client(self, service: str, region: str) -> Any:
+        return Keys(self.model) if service == "kms" else self.client(region)
+
     def create(self, name: str = "app/database", region: str = PRIMARY, **parameters: Any) -> str:
         """Make a secret; its ARN."""
         return str(self.client(region).create_secret(Name=name, SecretString=VALUE, **parameters)["ARN"])
 
-    def serve(self, request: dict[str, Any], seconds: float = LAMBDA_SECONDS) -> Answer:
-        """Serve a request as the Lambda does, without the protocol; the answer must fit."""
+    def service(self, journal: Journal | None = None, clock: Clock | None = None) -> Service:
+        """The handler's service over this world."""
+        return Service(journal or self.journal, clock or self.clock, self.log, self.metrics, PRIMARY)
+
+    def serve(self, event: dict[str, Any], seconds: float = LAMBDA_SECONDS) -> Response:
+        """Serve an event as the Lambda does, without the protocol; the response must fit."""
         self.journal.calls.clear()
         self.metrics.clear()
-        answer = serve(
-            check_event(request), aws=self.journal, clock=self.clock, log=self.log, metrics=self.metrics,
-            region=PRIMARY, seconds=seconds,
-        )  # fmt: skip
-        body(answer, request)
-        return answer
+        response = self.service().handle(Request.of(event), seconds)
+        assert len(response.body) <= MAX_BYTES
+        return response
 
-    def deliver(self, request: dict[str, Any], clock: Clock | None = None) -> dict[str, Any] | None:
-        """Deliver a request as Lambda does, again after a crash, twice at most (P6). The answer, if one came.
+    def deliver(self, event: dict[str, Any], clock: Clock | None = None) -> dict[str, Any] | None:
+        """Deliver an event as Lambda does, again after a crash, twice at most (P6). The response, if one came.
 
         ``clock``: for a run that shares the time with others.
         """
@@ -198,22 +220,16 @@ class World:
         sent: list[bytes] = []
         self.journal.calls.clear()
 
-        def work(checked: Mapping[str, Any], seconds: float, known: Callable[[str], None]) -> Answer:
-            return serve(
-                checked, aws=journal, clock=clock, log=self.log, metrics=self.metrics, region=PRIMARY,
-                seconds=seconds, known=known,
-            )  # fmt: skip
-
         def put(_: str, encoded: bytes) -> bool:
             sent.append(encoded)
             return True
 
         for _ in range(3):
-            resource = CustomResource(work, put)
+            resource = CustomResource(self.service(journal, clock), put)
             deadline = clock.now() + LAMBDA_SECONDS
             context = SimpleNamespace(get_remaining_time_in_millis=lambda end=deadline: (end - clock.now()) * 1000)
             try:
-                resource(request, context)
+                resource(event, context)
             except Crash:
                 resource._timer.cancel()
                 continue
@@ -224,7 +240,7 @@ class World:
         assert not sent
         return None
 
-    def succeed(self, request: dict[str, Any]) -> Answer:
+    def succeed(self, request: dict[str, Any]) -> Response:
         """Serve a request that must succeed."""
         answer = self.serve(request)
         assert answer.reason == ""
@@ -252,6 +268,6 @@ class World:
         return self.model.find(region, "app/database") is not None
 
 
-def status_of(answer: Answer) -> dict[str, str]:
+def status_of(answer: Response) -> dict[str, str]:
     """The answer's ReplicationStatus: Region to status."""
     return {entry["Region"]: entry["Status"] for entry in json.loads(answer.data["ReplicationStatus"])}

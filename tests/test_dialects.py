@@ -83,7 +83,8 @@ def test_promotion_leaves_a_secret_of_its_own(worlds: Iterator[World]) -> None:
     for world in worlds:
         world.succeed(event())
         world.succeed(event("Delete", PhysicalResourceId=world.arn, ReplicaRemovalPolicy="Promote"))
-        assert (world.statuses(), world.tags()) == ({}, {})
+        # Where AWS leaves the entry (U9), it stays: to remove it might delete the promoted secret (U14).
+        assert world.tags() == {}
         assert "PrimaryRegion" not in world.client("eu-west-3").describe_secret(SecretId="app/database")
 
 

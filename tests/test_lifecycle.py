@@ -10,9 +10,8 @@ from botocore.exceptions import ClientError
 
 from local.secrets_manager import Dialect
 from local.secrets_manager.dialect import OtherKey
-from secret_replication.answer import shortened
 from secret_replication.errors import AccessDeniedError
-from secret_replication.ports import Description
+from secret_replication.model import Description, SecretArn
 from tests.support import OTHER_STACK, PRIMARY, VALUE, Crash, World, event, status_of
 
 
@@ -133,7 +132,7 @@ def test_an_adopted_replica_is_not_rekeyed(world: World) -> None:
         SecretId=world.arn, AddReplicaRegions=[{"Region": "eu-west-3", "KmsKeyId": "key-1"}]
     )
     reason = world.fail(event(regions=[{"Region": "eu-west-3", "KmsKeyId": "key-2"}]))
-    assert "was there before this resource, with the key key-1" in reason
+    assert "existed before this resource, with key key-1" in reason
 
 
 def test_replicas_that_nobody_declared_are_never_touched(world: World) -> None:
@@ -160,10 +159,10 @@ def test_a_delete_by_another_stack_removes_nothing(world: World) -> None:
     assert world.statuses() == {"eu-west-3": "InSync"}
 
 
-def test_a_renamed_logical_id_takes_over_and_the_old_ones_delete_removes_nothing(world: World) -> None:
+def test_a_renamed_logical_id_joins_and_the_old_ones_delete_leaves(world: World) -> None:
     world.succeed(event())
     world.succeed(event(LogicalResourceId="Renamed"))
-    assert world.tags() == {"eu-west-3": "created by Renamed/Replication"}
+    assert world.tags() == {"eu-west-3": "created by Replication/Renamed"}
     world.succeed(event("Delete", PhysicalResourceId=world.arn))
     assert world.tags() == {"eu-west-3": "created by Renamed"}
     assert world.statuses() == {"eu-west-3": "InSync"}
@@ -224,7 +223,7 @@ def test_a_create_whose_delete_comes_meanwhile_stops_and_leaves_nothing(
 
     world.journal.after = delete_after
     reason = world.fail(event())
-    assert "a Delete of this resource, another resource, or somebody by hand, came meanwhile" in reason
+    assert "this resource was deleted, or another resource or person changed it, during the deployment" in reason
     assert world.statuses() == {}
     assert world.tags() == {}
     world.clock.sleep(61)
@@ -234,8 +233,8 @@ def test_a_create_whose_delete_comes_meanwhile_stops_and_leaves_nothing(
 def test_one_stale_look_is_not_taken_for_a_delete(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     fresh, looks = world.journal.inner.describe, []
 
-    def describe(secret_id: str) -> Description:
-        looks.append(fresh(secret_id))
+    def describe(secret: SecretArn | str) -> Description:
+        looks.append(fresh(secret))
         return looks[0] if len(looks) == 2 else looks[-1]
 
     monkeypatch.setattr(world.journal.inner, "describe", describe)
@@ -248,7 +247,7 @@ def test_a_key_change_is_made_in_place_where_aws_allows_it(world: World) -> None
     changed = event("Update", [{"Region": "eu-west-3", "KmsKeyId": "key-2"}], PhysicalResourceId=world.arn)
     answer = world.succeed(changed)
     assert answer.data["KmsKeyId.eu-west-3"] == "key-2"
-    assert world.journal.writes == ["tag eu-west-3", "replicate eu-west-3"]
+    assert world.journal.writes == ["replicate eu-west-3"]
     world.succeed(changed)
     assert world.journal.writes == []
 
@@ -274,27 +273,44 @@ def update(key: str, **changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("other_key", OtherKey)
-def test_another_alias_is_another_key_and_an_update_that_is_delivered_again_changes_nothing(
-    aliased: World, other_key: OtherKey
-) -> None:
+def test_an_alias_of_another_key_changes_the_key(aliased: World, other_key: OtherKey) -> None:
     aliased.model.replication.dialect = Dialect(other_key=other_key)
     assert aliased.succeed(update("alias/two")).data["KmsKeyId.eu-west-3"] == KEY_2
     aliased.succeed(update("alias/two"))
-    assert aliased.journal.writes == []
+    assert aliased.journal.calls == ["describe us-west-2", "key of alias/two eu-west-3"]
     assert aliased.succeed(update("alias/one")).data["KmsKeyId.eu-west-3"] == KEY_1
 
 
-def test_an_alias_that_is_pointed_at_another_key_changes_nothing(aliased: World) -> None:
-    aliased.model.script.point_alias("alias/one", KEY_2)
-    assert aliased.succeed(update("alias/one")).data["KmsKeyId.eu-west-3"] == KEY_1
-    assert aliased.journal.writes == []
-
-
-def test_an_alias_that_replaces_the_name_of_a_key_is_another_key(aliased: World) -> None:
-    aliased.succeed(update(KEY_1))
-    assert aliased.journal.writes == ["tag eu-west-3"]
+def test_an_alias_that_is_pointed_at_another_key_is_drift_that_the_next_update_corrects(aliased: World) -> None:
     aliased.model.script.point_alias("alias/one", KEY_2)
     assert aliased.succeed(update("alias/one")).data["KmsKeyId.eu-west-3"] == KEY_2
+
+
+@pytest.mark.parametrize("name", [KEY_1, "1", "alias/one"])
+def test_another_name_of_the_same_key_changes_nothing(aliased: World, name: str) -> None:
+    assert aliased.succeed(update(name)).data["KmsKeyId.eu-west-3"] == KEY_1
+    assert aliased.journal.writes == []
+
+
+def test_a_key_that_cannot_be_compared_fails_and_says_what_to_declare(aliased: World) -> None:
+    def deny(call: str) -> None:
+        if call.startswith("key of"):
+            raise AccessDeniedError("AccessDeniedException: not authorized")
+
+    aliased.journal.before = deny
+    reason = aliased.fail(update("alias/two"))
+    assert reason.startswith("AccessDenied: eu-west-3: KMS could not say which key alias/two stands for")
+    assert "Set KmsKeyId to the key's ARN, or allow kms:DescribeKey" in reason
+    assert aliased.journal.writes == []
+
+
+def test_an_adopted_replica_whose_key_the_alias_stands_for_stays_as_it_is(world: World) -> None:
+    world.model.script.point_alias("alias/one", KEY_1)
+    world.client().replicate_secret_to_regions(
+        SecretId=world.arn, AddReplicaRegions=[{"Region": "eu-west-3", "KmsKeyId": KEY_1}]
+    )
+    world.succeed(event(regions=with_key("alias/one")))
+    assert world.journal.writes == ["tag eu-west-3"]
 
 
 def test_a_logical_id_that_is_renamed_together_with_its_alias_gets_the_new_key(aliased: World) -> None:
@@ -303,7 +319,7 @@ def test_a_logical_id_that_is_renamed_together_with_its_alias_gets_the_new_key(a
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_an_alias_change_that_is_rolled_back_half_way_is_made_only_if_it_has_to_be(aliased: World, when: str) -> None:
+def test_an_alias_change_that_crashes_and_is_rolled_back_has_the_old_key(aliased: World, when: str) -> None:
     """Lambda is killed before or after the call."""
     replica = aliased.model.find("eu-west-3", "app/database")
 
@@ -317,7 +333,7 @@ def test_an_alias_change_that_is_rolled_back_half_way_is_made_only_if_it_has_to_
     setattr(aliased.journal, when, lambda _: None)
     answer = aliased.succeed(update("alias/one"))
     assert answer.data["KmsKeyId.eu-west-3"] == KEY_1
-    assert aliased.journal.writes == ([] if when == "before" else ["tag eu-west-3", "replicate eu-west-3"])
+    assert aliased.journal.writes == ([] if when == "before" else ["replicate eu-west-3"])
     assert aliased.model.find("eu-west-3", "app/database") is replica
 
 
@@ -348,14 +364,14 @@ def test_the_deadline_says_what_to_do_about_what_failed(world: World) -> None:
     reason = world.fail(event(regions=("eu-west-3", "us-east-1")), seconds=100)
     assert reason.startswith(
         "NotStabilized: not finished after 85 s: eu-west-3 InSync; us-east-1 Failed. "
-        "us-east-1: Replication failed: Access to KMS key alias/app is not allowed. To mend it, check that the key"
+        "us-east-1: Replication failed: Access to KMS key alias/app is not allowed. To fix this, check that the key"
     )
 
 
 def test_the_deadline_lists_every_region_there_is(world: World) -> None:
     regions = sorted(set(boto3.Session().get_available_regions("secretsmanager")) - {PRIMARY})
     world.model.script.stall()
-    told = shortened(world.fail(event(regions=regions), seconds=100))
+    told = world.fail(event(regions=regions), seconds=100)
     assert all(f"{region} InProgress" in told for region in regions)
 
 

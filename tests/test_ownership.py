@@ -1,21 +1,22 @@
-"""The tags: what they say, and whom they believe."""
+"""The tags: what they say, and whom they belong to."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secret_replication.keys import fingerprint
 from secret_replication.ownership import Claim, Origin, Owner, claims, tag_key
 from tests.support import OTHER_STACK, PRIMARY, STACK
 
 OWNER = Owner.of(STACK, "Replication")
-CREATED = Claim(Origin.CREATED, PRIMARY, OWNER).given(None)
+UUID = "1b2f6d3a-0c4e-4d6b-9a57-2f8e4c1d7a90"
+CREATED = Claim.by(OWNER, Origin.CREATED, PRIMARY)
+
+names = st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=1, max_size=255)
 
 
 def read(value: str, primary_region: str = PRIMARY) -> Claim | None:
@@ -23,132 +24,122 @@ def read(value: str, primary_region: str = PRIMARY) -> Claim | None:
 
 
 def test_the_value_is_readable() -> None:
-    assert CREATED.value == "created us-west-2 1b2f6d3a-0c4e-4d6b-9a57-2f8e4c1d7a90 Replication default app"
+    assert CREATED.value == f"created us-west-2 {UUID} Replication app"
 
 
-def test_the_value_of_an_adopted_replica_names_no_key() -> None:
-    claim = Claim(Origin.ADOPTED, PRIMARY, OWNER, taken_from="Before")
-    assert claim.value == "adopted us-west-2 1b2f6d3a-0c4e-4d6b-9a57-2f8e4c1d7a90 Replication/Before - app"
-    assert read(claim.value) == claim
+def test_the_value_names_every_owner_in_the_order_in_which_they_joined() -> None:
+    shared = Claim.by(OWNER, Origin.ADOPTED, PRIMARY).joined_by(Owner.of(STACK, "Another"))
+    assert shared.value == f"adopted us-west-2 {UUID} Replication/Another app"
+    assert read(shared.value) == shared
 
 
-names = st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=1, max_size=255)
-
-
-@given(st.sampled_from(Origin), names, st.just("") | names, names.map(lambda name: name[:128]), st.data())
-def test_what_is_written_is_read_and_fits(
-    origin: Origin, logical_id: str, before: str, stack: str, data: st.DataObject
-) -> None:
+@given(st.sampled_from(Origin), names, st.none() | names, names.map(lambda name: name[:128]))
+def test_a_value_that_is_written_fits_and_is_read(origin: Origin, one: str, other: str | None, stack: str) -> None:
     stack_id = f"arn:aws:cloudformation:us-west-2:000000000000:stack/{stack}/{'0' * 36}"
-    owner = Owner.of(stack_id, logical_id)
-    written = Claim(origin, "ap-southeast-2", owner, Owner.of(stack_id, before).logical_id if before else "")
-    for key in data.draw(st.lists(st.sampled_from([None, "alias/app", "key-1"]), max_size=2)):
-        written = written.being_given(key, "key-2") if written.key else written.given(key)
+    owner = Owner.of(stack_id, one)
+    written = Claim.by(owner, origin, "ap-southeast-2")
+    if other and other != one:
+        written = written.joined_by(Owner.of(stack_id, other))
+    assert written.fits
     assert len(written.value) <= 256
     assert re.fullmatch(r"[\w .:/=+@-]+", written.value), "only what a tag may hold"
     claim = read(written.value, "ap-southeast-2")
     assert claim is not None
-    assert claim.owner.same_resource(owner)
-    assert replace(claim, owner=owner) == written
+    assert claim.owned_by(owner)
+    assert (claim.origin, claim.owners, claim.stack) == (origin, written.owners, written.stack)
+    assert stack.startswith(claim.stack_name)
+
+
+def test_a_claim_that_is_too_long_for_a_tag_says_so() -> None:
+    room = 256 - len(f"created us-west-2 {UUID} ")
+    longest = Claim(Origin.CREATED, PRIMARY, UUID, ("A" * (room - 2), "B"))
+    assert longest.fits
+    assert not longest.joined_by(OWNER).fits
+
+
+def test_an_owner_that_leaves_is_no_longer_named() -> None:
+    shared = CREATED.joined_by(Owner.of(STACK, "Another"))
+    assert shared.left_by(OWNER).owners == ("Another",)
+    assert not shared.left_by(OWNER).owned_by(OWNER)
+    assert shared.left_by(Owner.of(STACK, "Another")) == CREATED
 
 
 @given(names, names)
 def test_two_logical_ids_are_two_owners(one: str, other: str) -> None:
-    assert Owner.of(STACK, one).same_resource(Owner.of(STACK, other)) == (one == other)
+    assert (Owner.of(STACK, one) == Owner.of(STACK, other)) == (one == other)
 
 
 @pytest.mark.parametrize("logical_id", ["a b", "x" * 300, "a b " + STACK, "ü", "created us-west-2"])
-def test_a_logical_id_that_could_not_stand_in_a_tag_is_still_one_word(logical_id: str) -> None:
+def test_a_logical_id_that_a_tag_cannot_hold_is_still_one_word(logical_id: str) -> None:
     owner = Owner.of(STACK, logical_id)
-    claim = read(Claim(Origin.CREATED, PRIMARY, owner).value)
+    claim = read(Claim.by(owner, Origin.CREATED, PRIMARY).value)
     assert claim is not None
-    assert claim.owner.same_resource(owner)
+    assert claim.owned_by(owner)
 
 
-def test_a_change_of_key_has_been_carried_out_once_aws_calls_the_key_otherwise() -> None:
-    changing = CREATED.given("alias/old").being_given("alias/new", "key-1")
-    assert changing.key_given("key-1") == fingerprint("alias/old")
-    assert changing.key_given("key-2") == fingerprint("alias/new")
-    again = changing.being_given("alias/third", "key-2")
-    assert again.key_given("key-2") == fingerprint("alias/new")
-    assert again.key_given("key-3") == fingerprint("alias/third")
+def test_the_same_logical_id_in_another_stack_is_another_owner() -> None:
+    assert not CREATED.owned_by(Owner.of(OTHER_STACK, "Replication"))
 
 
-def test_what_has_its_key_is_not_being_given_it() -> None:
-    assert CREATED.being_given(None, "alias/aws/secretsmanager") == CREATED
-    adopted = Claim(Origin.ADOPTED, PRIMARY, OWNER)
-    assert adopted.being_given("alias/new", "key-1") == adopted
+def test_a_tag_that_names_another_primary_region_is_ignored() -> None:
+    assert read(Claim.by(OWNER, Origin.CREATED, "eu-central-1").value) is None
 
 
-def test_another_stack_of_the_same_name_is_another_owner() -> None:
-    assert not Owner.of(STACK, "R").same_stack(Owner.of(OTHER_STACK, "R"))
-
-
-def test_a_tag_that_names_another_primary_region_is_a_leftover() -> None:
-    assert read(Claim(Origin.CREATED, "eu-central-1", OWNER).value) is None
-
-
-@pytest.mark.parametrize("value", ["", "mine", "created", "created us-west-2", "taken us-west-2 stack Replication"])
-def test_a_value_that_somebody_else_wrote_is_nobodys_to_touch(value: str) -> None:
-    claim = read(value)
-    assert claim is not None
-    assert not claim.owner.same_stack(OWNER)
-
-
-def test_tags_that_are_not_ours_are_passed_over() -> None:
+def test_other_tags_are_ignored() -> None:
     assert claims({"team": "payments", "aws:cloudformation:stack-name": "app"}, PRIMARY) == {}
 
 
 @pytest.mark.parametrize(
-    ("value", "owner"),
+    "value",
     [
-        ("", Owner("", "")),
-        ("mine", Owner("mine", "")),
-        ("created us-west-2 stack", Owner("created us-west-2 stack", "")),
-        ("created us-west-2  Replication", Owner("created us-west-2  Replication", "")),
-        ("kept us-west-2 stack Replication", Owner("kept us-west-2 stack Replication", "")),
+        "",
+        "mine",
+        "created",
+        "created us-west-2 stack",
+        "created us-west-2  Replication",
+        "kept us-west-2 stack Replication",
+        "taken us-west-2 stack Replication",
+        "created us-west-2 stack /Replication",
     ],
 )
-def test_what_cannot_be_read_is_shown_as_it_is(value: str, owner: Owner) -> None:
-    assert read(value) == Claim(Origin.ADOPTED, "", owner)
+def test_a_value_in_another_form_belongs_to_an_unknown_owner(value: str) -> None:
+    assert read(value) == Claim(Origin.ADOPTED, "", value)
 
 
-def test_a_value_may_end_early_or_have_more_words_in_the_stacks_name() -> None:
-    assert read("created us-west-2 stack Replication") == Claim(Origin.CREATED, PRIMARY, Owner("stack", "Replication"))
-    assert read("adopted us-west-2 stack R/Before - my app") == Claim(
-        Origin.ADOPTED, PRIMARY, Owner("stack", "R", "my app"), "Before"
-    )
-    assert read("created us-west-2 stack R old/new/reported/and app") == Claim(
-        Origin.CREATED, PRIMARY, Owner("stack", "R", "app"), "", "old", "new", "reported/and"
-    )
+def test_a_value_may_end_before_the_stacks_name() -> None:
+    assert read("created us-west-2 stack Replication") == Claim(Origin.CREATED, PRIMARY, "stack", ("Replication",))
+
+
+@pytest.mark.parametrize(
+    ("value", "owners", "stack_name"),
+    [
+        ("created us-west-2 stack Replication default app", ("Replication",), "app"),
+        ("adopted us-west-2 stack Replication - app", ("Replication",), "app"),
+        ("created us-west-2 stack Renamed/Replication 1a2b3c4d app", ("Renamed", "Replication"), "app"),
+        ("created us-west-2 stack R old/new/reported/and app", ("R",), "app"),
+    ],
+)
+def test_a_tag_of_version_0_1_is_read_as_a_list_of_owners(value: str, owners: tuple[str, ...], stack_name: str) -> None:
+    """It named the owner, then who had the replica before, then the key."""
+    origin = Origin(value.split(maxsplit=1)[0])
+    assert read(value) == Claim(origin, PRIMARY, "stack", owners, stack_name)
 
 
 @pytest.mark.parametrize(
     ("stack_id", "stack", "name"),
     [
-        (STACK, "1b2f6d3a-0c4e-4d6b-9a57-2f8e4c1d7a90", "app"),
+        (STACK, UUID, "app"),
         ("arn:aws:cloudformation:us-west-2:000000000000:stack/app/uuid/more", "uuid/more", "app"),
         ("arn:aws:cloudformation:us-west-2:000000000000:stack/app", "app", "app"),
         ("stack", "stack", ""),
     ],
 )
-def test_an_owner_is_told_by_the_stacks_uuid_or_what_there_is(stack_id: str, stack: str, name: str) -> None:
+def test_an_owner_is_identified_by_the_stacks_uuid_or_what_there_is(stack_id: str, stack: str, name: str) -> None:
     assert Owner.of(stack_id, "Replication") == Owner(stack, "Replication", name)
 
 
-def test_a_logical_id_that_could_not_stand_in_a_tag_keeps_its_head_and_gets_a_digest() -> None:
+def test_a_long_or_strange_logical_id_keeps_its_head_and_gets_a_digest() -> None:
     digest = hashlib.sha256(b"My id 9").hexdigest()[:16]
     assert Owner.of(STACK, "My id 9").logical_id == f"My-id-9-{digest}"
     assert Owner.of(STACK, "x" * 81).logical_id.startswith("x" * 63 + "-")
     assert Owner.of(STACK, "x" * 80).logical_id == "x" * 80
-
-
-def test_a_key_that_was_given_ends_the_change_to_another() -> None:
-    assert CREATED.being_given("alias/new", "key-1").given("key-2") == CREATED.given("key-2")
-
-
-def test_a_key_that_is_being_given_already_is_not_noted_again() -> None:
-    changing = CREATED.given("alias/old").being_given("alias/new", "key-1")
-    assert changing.being_given("alias/new", "key-1") == changing
-    assert changing.being_given("alias/new", "key-2") == changing
-    assert changing.being_given("alias/old", "key-1") == changing

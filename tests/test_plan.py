@@ -1,4 +1,4 @@
-"""The planner's table, a row at a time."""
+"""The planner: its tables in docs/lifecycle.md, a row at a time, and the reasons that it gives."""
 
 from __future__ import annotations
 
@@ -6,33 +6,39 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from secret_replication.keys import SameKey, same_key
+from secret_replication.attempts import Attempt
+from secret_replication.keys import same_key
+from secret_replication.model import (
+    Desired,
+    Observed,
+    RemovalPolicy,
+    ReplicaState,
+    ReplicaStatus,
+    SecretArn,
+    Step,
+)
 from secret_replication.ownership import Claim, Origin, Owner
-from secret_replication.plan import Plan, Step, plan
-from secret_replication.ports import ReplicaStatus
-from secret_replication.properties import RemovalPolicy
-from secret_replication.regions import SecretArn
-from secret_replication.situation import Desired, Elsewhere, Observed, Tried
+from secret_replication.plan import Plan, plan
 from tests.support import OTHER_STACK, PRIMARY, STACK
 
 ARN = SecretArn("aws", PRIMARY, "000000000000", "app-abcdef")
 US = Owner.of(STACK, "Replication")
+SIBLING = Owner.of(STACK, "Other")
 PAGE = Path(__file__).parent.parent / "docs" / "lifecycle.md"
 KEY = "alias/aws/secretsmanager"
-ASKED = [None, *Elsewhere]
-ADOPTED = Claim(Origin.ADOPTED, PRIMARY, US)
-ADOPTED_BY_ALIAS = ADOPTED.given("alias/app")
-CREATED = Claim(Origin.CREATED, PRIMARY, US).given(None)
-BY_ALIAS = CREATED.given("alias/app")
-CHANGING = CREATED.being_given("alias/app", KEY)
-SIBLING = Claim(Origin.CREATED, PRIMARY, Owner.of(STACK, "Other"))
-FOREIGN = Claim(Origin.CREATED, PRIMARY, Owner.of(OTHER_STACK, "Replication"))
+ADOPTED = Claim.by(US, Origin.ADOPTED, PRIMARY)
+CREATED = Claim.by(US, Origin.CREATED, PRIMARY)
+SHARED = CREATED.joined_by(SIBLING)
+THEIRS = Claim.by(SIBLING, Origin.CREATED, PRIMARY)
+FOREIGN = Claim.by(Owner.of(OTHER_STACK, "Replication"), Origin.CREATED, PRIMARY)
+NOW = 100.0
+MOMENTS_AGO, LONG_AGO = NOW + 1, NOW
 
 
 def replica(status: str = "InSync", message: str = "", key: str = KEY) -> ReplicaStatus:
@@ -47,15 +53,34 @@ EARLIER = replica(
 )
 
 
-def observed(
-    claim: Claim | None = None, found: ReplicaStatus | None = None, elsewhere: Elsewhere | None = None
+def seen(
+    claims: dict[str, Claim],
+    replicas: dict[str, ReplicaStatus],
+    there: dict[str, ReplicaState] | None = None,
+    keys: dict[str, str | None] | None = None,
 ) -> Observed:
-    return Observed(
-        ARN,
-        {"eu-west-3": found} if found else {},
-        {"eu-west-3": claim} if claim else {},
-        {"eu-west-3": elsewhere} if elsewhere else {},
-    )
+    """What an observation holds: ``keys`` are the declared ones."""
+    owned = frozenset(region for region, claim in claims.items() if claim.owned_by(US))
+    right = {r for r, key in (keys or {}).items() if r in replicas and replicas[r].kms_key == (key or KEY)}
+    return Observed(ARN, replicas, claims, owned, frozenset(right), there or {})
+
+
+def observed(
+    claim: Claim | None = None,
+    found: ReplicaStatus | None = None,
+    there: ReplicaState | None = None,
+    key: str | None = None,
+) -> Observed:
+    """The same for eu-west-3 alone."""
+    claims, replicas = ({"eu-west-3": claim} if claim else {}), ({"eu-west-3": found} if found else {})
+    return seen(claims, replicas, {"eu-west-3": there} if there else {}, {"eu-west-3": key})
+
+
+def planned(desired: Desired, observation: Observed, **attempts: Attempt) -> Plan:
+    return plan(desired, observation, {name.replace("_", "-"): attempt for name, attempt in attempts.items()}, NOW)
+
+
+# The tables.
 
 
 @functools.cache
@@ -66,12 +91,12 @@ def rows(heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
-def first_that_fits(heading: str, meanings: list[dict[str, Callable[[Any], bool]]], case: Any) -> tuple[int, str]:
-    """The row of the table that a case falls under, and its step."""
+def first_match(heading: str, meanings: list[dict[str, Callable[[Case], bool]]], case: Case) -> tuple[int, str]:
+    """The first row of the table that matches a case, and its step."""
     for number, (*cells, step) in enumerate(rows(heading)):
         if all(not cell or meaning[cell](case) for cell, meaning in zip(cells, meanings, strict=True)):
             return number, step
-    raise AssertionError(f"no row of the page fits {case}")
+    raise AssertionError(f"no row of the page matches {case}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,205 +105,185 @@ class Case:
 
     claim: Claim | None
     found: ReplicaStatus | None
-    elsewhere: Elsewhere | None = None
+    there: ReplicaState | None = None
     key: str | None = None
     force: bool = False
-    tried: Tried = field(default_factory=Tried)
+    attempt: Attempt = field(default_factory=Attempt)
     policy: RemovalPolicy = RemovalPolicy.DELETE
 
     def is_ours(self, origin: Origin | None = None) -> bool:
         claim = self.claim
-        return claim is not None and claim.owner.same_resource(US) and origin in (None, claim.origin)
+        return claim is not None and claim.owned_by(US) and origin in (None, claim.origin)
 
     def is_theirs(self, *, same_stack: bool) -> bool:
         claim = self.claim
-        return claim is not None and not self.is_ours() and claim.owner.same_stack(US) == same_stack
+        return claim is not None and not claim.owned_by(US) and (claim.stack == US.stack) == same_stack
 
     def has_status(self, *statuses: str) -> bool:
         return self.found is not None and self.found.status in statuses
 
     @property
-    def its_key(self) -> str:
-        """In the table's words. ``alias/app`` may or may not be the name of key-2; the other names can be compared."""
-        assert self.claim
-        assert self.found
-        reported = self.found.kms_key
-        given = {CREATED: KEY, CHANGING: "alias/app" if reported != KEY else KEY}
-        given |= dict.fromkeys((BY_ALIAS, ADOPTED_BY_ALIAS), "alias/app")
-        is_given = given.get(self.claim, KEY) == (self.key or KEY)
-        cannot_compare = (self.key, reported) == ("alias/app", "key-2")
-        if reported == (self.key or KEY):
-            return "as declared" if is_given else "as declared, under another name"
-        return "as declared" if cannot_compare and is_given else "another"
+    def has_key(self) -> bool:
+        return self.found is not None and self.found.kms_key == (self.key or KEY)
 
     @property
-    def is_tried_often_enough(self) -> bool:
-        most = {TAKEN: 3 if self.force else 0, EARLIER: 8, HEALS: math.inf}[self.found]  # type: ignore[index]
-        return self.tried.retries >= (most if self.tried.made else max(1, most))
+    def is_retried_often_enough(self) -> bool:
+        most = {TAKEN.message: 3 if self.force else 0, EARLIER.message: 8, HEALS.message: math.inf}
+        assert self.found
+        retries = most[self.found.message]
+        return self.attempt.repairs >= (retries if self.attempt.replicated else max(1, retries))
+
+    @property
+    def moments_ago(self) -> bool:
+        return self.attempt.not_before == MOMENTS_AGO
+
+    def is_rejected(self, step: Step) -> bool:
+        return self.attempt.rejected is step
 
 
-TAG: dict[str, Callable[[Case], bool]] = {
+Meaning = dict[str, Callable[[Case], bool]]
+TAG: Meaning = {
     "none": lambda case: case.claim is None,
+    "none, overwriting forced": lambda case: case.claim is None and case.force,
     "ours": lambda case: case.is_ours(),
     "created": lambda case: case.is_ours(Origin.CREATED),
     "adopted": lambda case: case.is_ours(Origin.ADOPTED),
     "another stack's": lambda case: case.is_theirs(same_stack=False),
     "another resource's": lambda case: case.is_theirs(same_stack=True),
     "not ours": lambda case: not case.is_ours(),
-    "taken over from another resource": lambda case: case.is_ours() and bool(case.claim and case.claim.taken_from),
-    "another resource's, taken over from us": lambda case: (
-        case.is_theirs(same_stack=True) and bool(case.claim and case.claim.taken_from == US.logical_id)
-    ),
+    "shared with another resource": lambda case: case.is_ours() and case.claim == SHARED,
 }
-REPLICA: dict[str, Callable[[Case], bool]] = {
+REPLICA: Meaning = {
     "absent": lambda case: case.found is None,
-    "absent, its Region has it": lambda case: case.found is None and case.elsewhere is Elsewhere.REPLICA,
     "listed": lambda case: case.found is not None,
-    "listed, its Region has it": lambda case: case.found is not None and case.elsewhere is Elsewhere.REPLICA,
-    "listed, not InSync, its Region has it": lambda case: (
-        case.has_status("InProgress", "Failed", "Detached") and case.elsewhere is Elsewhere.REPLICA
-    ),
-    "listed, its Region does not answer": lambda case: (
-        case.found is not None and case.elsewhere is Elsewhere.UNVERIFIED
-    ),
     "Failed": lambda case: case.has_status("Failed"),
     "InSync": lambda case: case.has_status("InSync"),
-    "not InSync": lambda case: not case.has_status("InSync", "Failed"),
+    "not InSync": lambda case: case.found is not None and not case.has_status("InSync"),
 }
-ITS_KEY: dict[str, Callable[[Case], bool]] = {
-    words: lambda case, words=words: case.its_key == words  # type: ignore[misc]
-    for words in ("as declared", "as declared, under another name", "another")
+REGION: Meaning = {
+    "not asked": lambda case: case.there is None,
+    "a replica": lambda case: case.there is ReplicaState.REPLICA,
+    "a standalone secret": lambda case: case.there is ReplicaState.STANDALONE,
+    "no response": lambda case: case.there is ReplicaState.UNKNOWN,
 }
-IN_THIS_RUN: dict[str, Callable[[Case], bool]] = {
-    "tried often enough": lambda case: case.is_tried_often_enough,
-    "moments ago": lambda case: case.tried.resting,
-    "refused": lambda case: case.tried.refused,
-    "promoted": lambda case: case.tried.promoted,
-    "not promoted": lambda case: not case.tried.promoted,
-    "refused, not promoted": lambda case: case.tried.refused and not case.tried.promoted,
-    "replicated anew": lambda case: case.tried.made,
-    "changed moments ago": lambda case: case.tried.rekeyed and case.tried.resting,
-    "changed or refused": lambda case: case.tried.rekeyed or case.tried.refused,
+ITS_KEY: Meaning = {"as declared": lambda case: case.has_key, "another": lambda case: not case.has_key}
+IN_THIS_RUN: Meaning = {
+    "adding rejected": lambda case: case.is_rejected(Step.ADD),
+    "adding rejected moments ago": lambda case: case.is_rejected(Step.ADD) and case.moments_ago,
+    "retried often enough": lambda case: case.is_retried_often_enough,
+    "retried moments ago": lambda case: case.attempt.repairs > 0 and case.moments_ago,
+    "rejected": lambda case: case.attempt.rejected in (Step.REPLICATE, Step.PROMOTE),
+    "added": lambda case: case.attempt.replicated,
+    "changed or rejected": lambda case: case.attempt.key_changed or case.is_rejected(Step.REPLICATE),
+    "added or changed moments ago": lambda case: (
+        (case.attempt.replicated or case.attempt.key_changed) and case.moments_ago
+    ),
+    "moments ago": lambda case: case.moments_ago,
+    "promoted": lambda case: case.attempt.promoted,
+    "promoted or rejected": lambda case: case.attempt.promoted or case.is_rejected(Step.PROMOTE),
 }
-POLICY: dict[str, Callable[[Case], bool]] = {
-    policy.value: lambda case, policy=policy: case.policy is policy  # type: ignore[misc]
-    for policy in RemovalPolicy
+POLICY: Meaning = {
+    "Retain": lambda case: case.policy is RemovalPolicy.RETAIN,
+    "Promote": lambda case: case.policy is RemovalPolicy.PROMOTE,
 }
 
 
 def declared() -> Iterator[Case]:
-    tried = [
-        Tried(made=made, retries=retries, rekeyed=rekeyed, resting=resting, refused=refused)
-        for made, rekeyed, resting, refused in itertools.product((False, True), repeat=4)
-        for retries in (0, 1, 2, 3, 7, 8)
+    attempts = [
+        Attempt(replicated=replicated, repairs=repairs, key_changed=changed, rejected=rejected, not_before=time)
+        for replicated, changed in itertools.product((False, True), repeat=2)
+        for repairs in (0, 1, 2, 3, 7, 8)
+        for rejected in (None, Step.ADD, Step.REPLICATE)
+        for time in (MOMENTS_AGO, LONG_AGO)
     ]
     listed = [None, IN_SYNC, replica(key="key-2"), PENDING, STRANGE, TAKEN, HEALS, EARLIER]
-    claims = [None, FOREIGN, SIBLING, CREATED, BY_ALIAS, CHANGING, ADOPTED_BY_ALIAS, ADOPTED.given(None)]
-    keys = [None, "alias/app", "key-2"]
-    for case in itertools.starmap(Case, itertools.product(claims, listed, ASKED, keys, (False, True), tried)):
-        # What the Region says matters only where the list says nothing.
-        if case.found is None or case.elsewhere is None:
+    claims = [None, FOREIGN, THEIRS, CREATED, ADOPTED, SHARED]
+    states = [None, *ReplicaState]
+    for case in itertools.starmap(
+        Case, itertools.product(claims, listed, states, [None, "key-2"], (False, True), attempts)
+    ):
+        # A replica that is listed is not one for which adding was rejected.
+        if case.found is None or case.attempt.rejected is not Step.ADD:
             yield case
 
 
 def undeclared() -> Iterator[Case]:
-    taken = [replace(claim, taken_from="Before") for claim in (CREATED, ADOPTED)]
-    theirs = [FOREIGN, SIBLING, replace(SIBLING, taken_from=US.logical_id), replace(SIBLING, taken_from="Third")]
-    tried = [
-        Tried(promoted=promoted, refused=refused, resting=resting)
-        for promoted, refused, resting in itertools.product((False, True), repeat=3)
+    attempts = [
+        Attempt(promoted=promoted, rejected=rejected, not_before=time)
+        for promoted in (False, True)
+        for rejected in (None, Step.PROMOTE)
+        for time in (MOMENTS_AGO, LONG_AGO)
     ]
-    for claim, found, elsewhere, policy, known in itertools.product(
-        [None, CREATED, ADOPTED, *taken, *theirs], [None, IN_SYNC, PENDING, STRANGE, TAKEN], ASKED, RemovalPolicy, tried
-    ):
-        yield Case(claim, found, elsewhere, policy=policy, tried=known)
+    claims = [None, CREATED, ADOPTED, SHARED, FOREIGN, THEIRS]
+    listed = [None, IN_SYNC, PENDING, STRANGE, TAKEN]
+    states = [None, *ReplicaState]
+    for claim, found, there, policy, attempt in itertools.product(claims, listed, states, RemovalPolicy, attempts):
+        yield Case(claim, found, there, policy=policy, attempt=attempt)
 
 
 @pytest.mark.parametrize(
     ("heading", "meanings", "cases"),
     [
-        ("A declared Region:", [TAG, REPLICA, ITS_KEY, IN_THIS_RUN], declared),
-        ("A Region that is ours and no longer declared:", [TAG, POLICY, REPLICA, IN_THIS_RUN], undeclared),
+        ("A declared Region:", [TAG, REPLICA, REGION, ITS_KEY, IN_THIS_RUN], declared),
+        (
+            "A Region that is ours and no longer declared:",
+            [TAG, POLICY, REPLICA, REGION, IN_THIS_RUN],
+            undeclared,
+        ),
     ],
 )
 def test_the_page_is_the_planner(heading: str, meanings: list[Any], cases: Callable[[], Iterator[Case]]) -> None:
-    seen = set()
+    reached = set()
     for case in cases():
-        row, words = first_that_fits(heading, meanings, case)
-        seen.add(row)
-        declaration = {"eu-west-3": case.key} if cases is declared else {}
-        desired = Desired(US, declaration, case.force, case.policy)
-        made = plan(desired, observed(case.claim, case.found, case.elsewhere), {"eu-west-3": case.tried})
+        row, words = first_match(heading, meanings, case)
+        reached.add(row)
+        replicas = {"eu-west-3": case.key} if cases is declared else {}
+        desired = Desired(US, "", replicas, case.force, case.policy)
+        made = planned(desired, observed(case.claim, case.found, case.there, case.key), eu_west_3=case.attempt)
         assert made.steps.get("eu-west-3", Step.NOTHING).value == words, case
         assert (made.steps.get("eu-west-3") is Step.FAIL) == bool(made.reasons.get("eu-west-3")), case
-    assert seen == set(range(len(rows(heading)))), "every row is reached"
+    assert reached == set(range(len(rows(heading)))), "every row is reached"
 
 
-@pytest.mark.parametrize("claim", [None, SIBLING, FOREIGN])
-def test_what_is_neither_declared_nor_ours_is_not_touched(claim: Claim | None) -> None:
-    assert plan(Desired(US), observed(claim, IN_SYNC)).done
+# Several Regions.
+
+
+@pytest.mark.parametrize("claim", [None, THEIRS, FOREIGN])
+def test_a_replica_that_is_neither_declared_nor_owned_is_not_touched(claim: Claim | None) -> None:
+    assert planned(Desired(US), observed(claim, IN_SYNC)).done
 
 
 @pytest.mark.parametrize("found", [None, PENDING, TAKEN])
-def test_nothing_is_dropped_before_everything_declared_is_true(found: ReplicaStatus | None) -> None:
-    seen = Observed(
-        ARN,
-        {"us-east-1": replica()} | ({"eu-west-3": found} if found else {}),
-        {"us-east-1": CREATED, "eu-west-3": CREATED},
-    )
-    assert "us-east-1" not in plan(Desired(US, {"eu-west-3": None}), seen).steps
+def test_nothing_is_dropped_before_every_declared_region_is_in_sync(found: ReplicaStatus | None) -> None:
+    replicas = {"us-east-1": replica()} | ({"eu-west-3": found} if found else {})
+    observation = seen({"us-east-1": CREATED, "eu-west-3": CREATED}, replicas, keys={"eu-west-3": None})
+    assert "us-east-1" not in planned(Desired(US, "", {"eu-west-3": None}), observation).steps
 
 
-def test_a_good_replica_is_not_removed_to_re_key_it_while_another_region_is_not_right() -> None:
-    desired = Desired(US, {"eu-west-3": "key-1", "us-east-1": None})
-    tried = {"eu-west-3": Tried(rekeyed=True)}
-    replicas, claims = {"eu-west-3": IN_SYNC}, {"eu-west-3": CREATED, "us-east-1": CREATED}
+def test_a_good_replica_is_removed_to_change_its_key_only_when_all_others_are_right() -> None:
+    keys = {"eu-west-3": "key-1", "us-east-1": None}
+    claims, there = {"eu-west-3": CREATED, "us-east-1": CREATED}, {"eu-west-3": ReplicaState.REPLICA}
     for other, step in ((PENDING, Step.WAIT), (IN_SYNC, Step.REMOVE)):
-        seen = Observed(ARN, replicas | {"us-east-1": other}, claims)
-        assert plan(desired, seen, tried).steps["eu-west-3"] is step
+        observation = seen(claims, {"eu-west-3": IN_SYNC, "us-east-1": other}, there, keys)
+        made = planned(Desired(US, "", keys), observation, eu_west_3=Attempt(key_changed=True))
+        assert made.steps["eu-west-3"] is step
 
 
-def test_a_failed_replica_is_made_anew_before_a_good_one_is_re_keyed() -> None:
-    desired = Desired(US, {"eu-west-3": "key-1", "us-east-1": None})
-    tried = {"eu-west-3": Tried(rekeyed=True), "us-east-1": Tried(refused=True)}
-    claims = {"eu-west-3": CREATED, "us-east-1": CREATED}
-    seen = Observed(ARN, {"eu-west-3": IN_SYNC, "us-east-1": HEALS}, claims)
-    assert plan(desired, seen, tried).steps == {"eu-west-3": Step.WAIT, "us-east-1": Step.REMOVE}
+def test_a_failed_replica_is_removed_before_a_good_one() -> None:
+    keys = {"eu-west-3": "key-1", "us-east-1": None}
+    there = dict.fromkeys(keys, ReplicaState.REPLICA)
+    observation = seen(dict.fromkeys(keys, CREATED), {"eu-west-3": IN_SYNC, "us-east-1": HEALS}, there, keys)
+    attempts = {"eu_west_3": Attempt(key_changed=True), "us_east_1": Attempt(rejected=Step.REPLICATE)}
+    made = planned(Desired(US, "", keys), observation, **attempts)
+    assert made.steps == {"eu-west-3": Step.WAIT, "us-east-1": Step.REMOVE}
 
 
-@pytest.mark.parametrize("status", [IN_SYNC, replica("Failed", "Replication failed: network error")])
-def test_an_adopted_replica_is_never_re_keyed(status: ReplicaStatus) -> None:
-    desired = Desired(US, {"eu-west-3": "key-1"})
-    found = plan(desired, observed(ADOPTED, status))
-    assert found.steps == {"eu-west-3": Step.FAIL}
-    assert "is not re-keyed" in found.reasons["eu-west-3"]
-
-
-@pytest.mark.parametrize(
-    ("declared", "actual", "same"),
-    [
-        (None, KEY, SameKey.YES),
-        ("", None, SameKey.YES),
-        (KEY, f"arn:aws:kms:eu-west-3:000000000000:{KEY}", SameKey.YES),
-        ("1234", "arn:aws:kms:eu-west-3:000000000000:key/1234", SameKey.YES),
-        ("1234", "arn:aws:kms:eu-west-3:000000000000:key/5678", SameKey.NO),
-        ("alias/app", KEY, SameKey.NO),
-        ("1234", KEY, SameKey.NO),
-        (None, "alias/app", SameKey.NO),
-        (None, "arn:aws:kms:eu-west-3:000000000000:key/1234", SameKey.NO),
-        ("arn:aws:kms:eu-west-3:111111111111:alias/a", "arn:aws:kms:eu-west-3:222222222222:alias/a", SameKey.NO),
-        ("arn:aws:kms:eu-west-3:111111111111:key/1", "arn:aws:kms:eu-west-3:222222222222:key/1", SameKey.NO),
-        ("alias/app", "arn:aws:kms:eu-west-3:000000000000:key/1234", SameKey.UNKNOWN),
-        ("alias/app", "alias/other", SameKey.NO),
-    ],
-)
-def test_when_two_names_are_one_key(declared: str | None, actual: str | None, same: SameKey) -> None:
-    assert same_key(declared, actual) is same
-
-
-def test_where_the_tag_records_no_key_the_replica_is_taken_to_have_the_one_that_cannot_be_compared() -> None:
-    seen = observed(replace(CREATED, key=""), replica(key="key-2"))
-    assert plan(Desired(US, {"eu-west-3": "alias/app"}), seen).steps == {"eu-west-3": Step.RECORD}
+def test_a_dropped_region_is_planned_beside_the_declared_ones() -> None:
+    both = ("eu-west-3", "us-east-1")
+    there, keys = {"us-east-1": ReplicaState.REPLICA}, dict.fromkeys(both[:1])
+    observation = seen(dict.fromkeys(both, CREATED), dict.fromkeys(both, IN_SYNC), there, keys)
+    made = planned(Desired(US, "", keys, policy=RemovalPolicy.PROMOTE), observation)
+    assert made.steps == {"eu-west-3": Step.NOTHING, "us-east-1": Step.PROMOTE}
 
 
 def test_the_regions_of_a_step_are_sorted() -> None:
@@ -286,28 +291,75 @@ def test_the_regions_of_a_step_are_sorted() -> None:
     assert made.regions(Step.ADD) == ["eu-west-3", "us-east-1"]
 
 
-def test_what_is_dropped_is_found_behind_what_is_declared() -> None:
-    seen = Observed(
-        ARN,
-        {"eu-west-3": IN_SYNC, "us-east-1": IN_SYNC},
-        {"eu-west-3": CREATED, "us-east-1": CREATED},
-        {"us-east-1": Elsewhere.REPLICA},
-    )
-    made = plan(Desired(US, {"eu-west-3": None}, policy=RemovalPolicy.PROMOTE), seen)
-    assert made.steps == {"eu-west-3": Step.NOTHING, "us-east-1": Step.PROMOTE}
+# Keys.
 
 
 @pytest.mark.parametrize(
-    ("owner", "who"),
+    ("declared", "current", "same"),
     [
-        (Owner.of(OTHER_STACK, "Replication"), "Replication of stack other"),
-        (Owner("7c9e6679", "Replication"), "Replication of stack 7c9e6679"),
-        (Owner("somebody wrote this", ""), "somebody wrote this"),
+        (None, KEY, True),
+        ("", None, True),
+        (KEY, f"arn:aws:kms:eu-west-3:000000000000:{KEY}", True),
+        ("1234", "arn:aws:kms:eu-west-3:000000000000:key/1234", True),
+        ("1234", "arn:aws:kms:eu-west-3:000000000000:key/5678", False),
+        ("alias/app", KEY, False),
+        ("1234", KEY, False),
+        (None, "alias/app", False),
+        (None, "arn:aws:kms:eu-west-3:000000000000:key/1234", False),
+        ("arn:aws:kms:eu-west-3:111111111111:alias/a", "arn:aws:kms:eu-west-3:222222222222:alias/a", False),
+        ("arn:aws:kms:eu-west-3:111111111111:key/1", "arn:aws:kms:eu-west-3:222222222222:key/1", False),
+        ("alias/app", "alias/app", True),
+        ("alias/app", "alias/other", False),
     ],
 )
-def test_another_stacks_replica_names_the_stack_and_the_command_that_releases_it(owner: Owner, who: str) -> None:
-    made = plan(Desired(US, {"eu-west-3": None}), observed(Claim(Origin.CREATED, PRIMARY, owner)))
-    assert made.reasons["eu-west-3"] == (
+def test_two_names_of_one_key_are_recognised_without_kms(declared: str | None, current: str | None, same: bool) -> None:
+    assert same_key(declared, current, never_asked) is same
+
+
+def never_asked(alias: str) -> str:
+    raise AssertionError(alias)
+
+
+@pytest.mark.parametrize("key", ["1234", "arn:aws:kms:eu-west-3:000000000000:key/1234"])
+@pytest.mark.parametrize("alias", ["alias/app", "arn:aws:kms:eu-west-3:000000000000:alias/app"])
+@pytest.mark.parametrize(
+    ("target", "same"),
+    [
+        ("arn:aws:kms:eu-west-3:000000000000:key/1234", True),
+        ("arn:aws:kms:eu-west-3:000000000000:key/5678", False),
+    ],
+)
+def test_an_alias_and_a_key_are_compared_by_what_the_alias_stands_for(
+    alias: str, key: str, target: str, same: bool
+) -> None:
+    targets = {alias: target}
+    assert same_key(alias, key, targets.__getitem__) is same_key(key, alias, targets.__getitem__) is same
+
+
+def test_an_alias_of_a_key_in_another_account_is_another_key() -> None:
+    here, there = (f"arn:aws:kms:eu-west-3:{account * 12}:key/1" for account in "12")
+    assert not same_key("alias/app", here, lambda _: there)
+
+
+# Reasons.
+
+
+def reason(desired: Desired, observation: Observed, attempt: Attempt | None = None) -> str:
+    made = planned(desired, observation, eu_west_3=attempt or Attempt())
+    assert made.steps == {"eu-west-3": Step.FAIL}
+    return made.reasons["eu-west-3"]
+
+
+@pytest.mark.parametrize(
+    ("claim", "who"),
+    [
+        (FOREIGN, "Replication of stack other"),
+        (Claim(Origin.CREATED, PRIMARY, "7c9e6679", ("One", "Two")), "One and Two of stack 7c9e6679"),
+        (Claim(Origin.ADOPTED, "", "somebody wrote this"), "somebody wrote this"),
+    ],
+)
+def test_another_stacks_replica_names_the_stack_and_the_command_that_releases_it(claim: Claim, who: str) -> None:
+    assert reason(Desired(US, "", {"eu-west-3": None}), observed(claim)) == (
         f"belongs to {who}. Remove it there first; if that stack is gone, release it with: "
         "aws secretsmanager untag-resource --region us-west-2 "
         "--secret-id arn:aws:secretsmanager:us-west-2:000000000000:secret:app-abcdef "
@@ -315,20 +367,42 @@ def test_another_stacks_replica_names_the_stack_and_the_command_that_releases_it
     )
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_a_promoted_replica_says_what_it_is_and_the_ways_on(force: bool) -> None:
+    told = reason(Desired(US, "", {"eu-west-3": None}, force), observed(CREATED, TAKEN, ReplicaState.STANDALONE))
+    assert told == (
+        "was promoted to a standalone secret, which may hold newer values than the primary and is not overwritten. "
+        "To keep it, remove the Region from ReplicaRegions. To replicate to it again, save its value, delete it and "
+        "redeploy: aws secretsmanager delete-secret --region eu-west-3 "
+        "--secret-id arn:aws:secretsmanager:eu-west-3:000000000000:secret:app-abcdef --force-delete-without-recovery"
+    )
+
+
+def test_more_owners_than_a_tag_can_name_are_too_many() -> None:
+    many = Claim(Origin.CREATED, PRIMARY, US.stack, ("A" * 80, "B" * 80, "C" * 40))
+    assert reason(Desired(US, "", {"eu-west-3": None}), observed(many)) == (
+        f"is declared by more resources of this stack than its tag can name: {'A' * 80}, {'B' * 80}, {'C' * 40}. "
+        "Declare it in one of them only."
+    )
+
+
 @pytest.mark.parametrize(("force", "advice"), [(False, "or set ForceOverwrite"), (True, "it could not be overwritten")])
-def test_what_to_do_about_a_name_that_is_taken_depends_on_force(force: bool, advice: str) -> None:
-    made = plan(Desired(US, {"eu-west-3": None}, force), observed(CREATED, TAKEN), {"eu-west-3": Tried(retries=9)})
-    assert advice in made.reasons["eu-west-3"]
+def test_the_advice_about_a_name_that_is_taken_depends_on_force(force: bool, advice: str) -> None:
+    observation = observed(CREATED, TAKEN, ReplicaState.GONE)
+    assert advice in reason(Desired(US, "", {"eu-west-3": None}, force), observation, Attempt(repairs=9))
 
 
-def test_a_key_that_did_not_come_is_named() -> None:
-    made = plan(Desired(US, {"eu-west-3": "key-1"}), observed(CREATED, IN_SYNC), {"eu-west-3": Tried(made=True)})
-    assert made.reasons["eu-west-3"] == f"has the key {KEY} although key-1 was asked for."
+@pytest.mark.parametrize("key", ["key-1", None])
+def test_a_key_that_was_requested_in_vain_is_named(key: str | None) -> None:
+    told = reason(
+        Desired(US, "", {"eu-west-3": key}), observed(CREATED, replica(key="key-2"), key=key), Attempt(replicated=True)
+    )
+    assert told == f"has key key-2 although {key or KEY} was requested."
 
 
-def test_an_adopted_replica_with_another_key_says_what_to_declare() -> None:
-    made = plan(Desired(US, {"eu-west-3": "key-1"}), observed(ADOPTED, IN_SYNC))
-    assert made.reasons["eu-west-3"] == (
-        f"was there before this resource, with the key {KEY}, and is not re-keyed. "
-        "Declare that KmsKeyId, or remove the replica so that this resource makes its own."
+@pytest.mark.parametrize("status", [IN_SYNC, HEALS])
+def test_an_adopted_replica_with_another_key_says_what_to_declare(status: ReplicaStatus) -> None:
+    assert reason(Desired(US, "", {"eu-west-3": "key-1"}), observed(ADOPTED, status, key="key-1")) == (
+        f"existed before this resource, with key {KEY}, and its key will not be changed. "
+        "Set KmsKeyId to that key, or remove the replica so that this resource makes its own."
     )

@@ -21,6 +21,7 @@ from provider.__main__ import BUNDLE, build
 from provider.schema import schema
 from provider.stack import EXPORT
 from secret_replication.errors import ReplicationError
+from secret_replication.ownership import Owner
 from secret_replication.properties import PROPERTIES, read
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples" / "cloudformation").glob("*.yaml"))
@@ -115,7 +116,7 @@ def is_valid(properties: dict[str, Any]) -> bool:
 
 def is_read(properties: dict[str, Any]) -> bool:
     try:
-        read(properties, "us-west-2")
+        read(properties, Owner("stack", "Replication"), "us-west-2")
     except ReplicationError:
         return False
     return True

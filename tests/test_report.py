@@ -43,9 +43,9 @@ def test_each_line_of_the_log_names_the_action_the_region_and_the_secret(world: 
     world.serve(event("Delete", PhysicalResourceId=world.arn))
     told = {(keys["action"], keys["region"]) for _, keys in world.log.lines}
     assert told == {
-        ("ADD", "eu-west-3"), ("ADD", "us-east-1"), ("ANSWER", "eu-west-3,us-east-1"),
+        ("ADD", "eu-west-3"), ("ADD", "us-east-1"), ("RESPOND", "eu-west-3,us-east-1"),
         ("REMOVE", "eu-west-3"), ("REMOVE", "us-east-1"), ("UNTAG", "eu-west-3"), ("UNTAG", "us-east-1"),
-        ("ANSWER", ""),
+        ("RESPOND", ""),
     }  # fmt: skip
     assert {keys["secret"] for _, keys in world.log.lines} == {world.arn}
 

@@ -8,18 +8,32 @@ import boto3
 import pytest
 
 from secret_replication.errors import InvalidPropertyError, MalformedEventError, UnknownPropertyError
+from secret_replication.model import Desired, RemovalPolicy, SecretArn
 from secret_replication.ownership import Owner
-from secret_replication.properties import PROPERTIES, Declaration, RemovalPolicy
-from secret_replication.request import Operation, Request, check_event, fallback_physical_id, parse
+from secret_replication.properties import PROPERTIES, read, read_to_delete, service_timeout
+from secret_replication.request import Request, RequestType, placeholder_id
 from tests.support import PRIMARY, STACK, event
 
+OWNER = Owner.of(STACK, "Replication")
 
-def declaration(**properties: Any) -> Declaration:
-    return parse(event(**properties), region=PRIMARY).declaration
+
+def declared(**properties: Any) -> Desired:
+    request = Request.of(event(**properties))
+    return read(request.properties, request.owner, PRIMARY)
+
+
+def to_delete(properties: object) -> Desired:
+    return read_to_delete(properties, OWNER)
 
 
 def test_the_defaults() -> None:
-    assert declaration() == Declaration("app/database", {"eu-west-3": None}, force=False, policy=RemovalPolicy.DELETE)
+    assert declared() == Desired(OWNER, "app/database", {"eu-west-3": None}, force=False, policy=RemovalPolicy.DELETE)
+
+
+def test_a_secret_is_given_by_name_or_arn() -> None:
+    arn = "arn:aws:secretsmanager:us-east-1:000000000000:secret:app/database-abcdef"
+    assert declared(SecretId=arn).secret == SecretArn("aws", "us-east-1", "000000000000", "app/database-abcdef")
+    assert declared(SecretId="rds!cluster-1").secret == "rds!cluster-1"
 
 
 @pytest.mark.parametrize(
@@ -36,7 +50,7 @@ def test_the_defaults() -> None:
     ],
 )
 def test_regions_are_strings_or_objects(regions: list[object], read: dict[str, str | None]) -> None:
-    assert declaration(regions=regions).replicas == read
+    assert declared(regions=regions).replicas == read
 
 
 def test_every_region_of_every_partition_is_taken() -> None:
@@ -44,17 +58,17 @@ def test_every_region_of_every_partition_is_taken() -> None:
     known = [r for p in session.get_available_partitions() for r in session.get_available_regions("ec2", p)]
     regions = sorted(set(known) - {PRIMARY})
     assert len(regions) > 35
-    assert list(declaration(regions=regions).replicas) == regions
+    assert list(declared(regions=regions).replicas) == regions
 
 
 @pytest.mark.parametrize(("text", "value"), [("true", True), ("True", True), ("false", False), (True, True)])
 def test_booleans_arrive_as_strings(text: object, value: bool) -> None:
-    assert declaration(ForceOverwriteReplicaSecret=text).force is value
+    assert declared(ForceOverwriteReplicaSecret=text).force is value
 
 
 SECRET = "give the ARN or the name of the primary secret"
-LIST = 'give a list like ["eu-west-3"] or [{"Region": "eu-west-3"}]'
-NAME = "this is not a Region name; write one like eu-west-3"
+LIST = 'give a list such as ["eu-west-3"] or [{"Region": "eu-west-3"}]; [] means none'
+NAME = "this is not a Region name; expected something like eu-west-3"
 OWN = "this is the primary's own Region; list only other Regions"
 
 
@@ -82,7 +96,7 @@ OWN = "this is the primary's own Region; list only other Regions"
         ),
         (
             {"regions": [{"Region": "eu-west-3", "Kms": "x"}]},
-            "ReplicaRegions[0].Kms: there is no such property; use Region, KmsKeyId",
+            "ReplicaRegions[0].Kms: unknown property; use Region, KmsKeyId",
         ),
         (
             {"regions": [{"Region": "eu-west-3", "KmsKeyId": ["x"]}]},
@@ -99,132 +113,102 @@ OWN = "this is the primary's own Region; list only other Regions"
         ),
         (
             {"ReplicaRegion": "eu-west-3"},
-            f"ReplicaRegion: there is no such property; use {', '.join(PROPERTIES)}",
+            f"ReplicaRegion: unknown property; use {', '.join(PROPERTIES)}",
         ),
     ],
 )
 def test_a_wrong_property_is_named_with_its_value_and_the_fix(properties: dict[str, Any], message: str) -> None:
     with pytest.raises((InvalidPropertyError, UnknownPropertyError)) as error:
-        parse(event(**properties), region=PRIMARY)
+        declared(**properties)
     assert str(error.value) == message
 
 
 @pytest.mark.parametrize("secret_id", ["x", "x" * 2048])
 def test_the_longest_and_the_shortest_are_taken(secret_id: str) -> None:
     key = "x" * 2048
-    read = declaration(SecretId=secret_id, regions=[{"Region": "eu-west-3", "KmsKeyId": key}])
-    assert (read.secret_id, read.replicas) == (secret_id, {"eu-west-3": key})
+    desired = declared(SecretId=secret_id, regions=[{"Region": "eu-west-3", "KmsKeyId": key}])
+    assert (desired.secret, desired.replicas) == (secret_id, {"eu-west-3": key})
 
 
-def test_properties_that_are_no_object_are_refused_with_what_to_give() -> None:
+def test_properties_that_are_not_an_object_are_rejected_with_what_to_give() -> None:
     with pytest.raises(InvalidPropertyError) as error:
-        parse(event() | {"ResourceProperties": "text"}, region=PRIMARY)
+        read("text", OWNER, PRIMARY)
     assert str(error.value) == "ResourceProperties is 'text': give SecretId and ReplicaRegions"
 
 
-def test_an_unknown_request_type_is_refused_with_those_there_are() -> None:
+def test_an_unknown_request_type_is_rejected_with_those_that_exist() -> None:
     with pytest.raises(InvalidPropertyError) as error:
-        parse(event("Frobnicate"), region=PRIMARY)
+        _ = Request.of(event("Frobnicate")).type
     assert str(error.value) == "RequestType is 'Frobnicate': use Create, Update or Delete"
 
 
-def test_each_operation_is_read_in_full() -> None:
-    owner = Owner.of(STACK, "Replication")
-    more = {"ServiceTimeout": "60", "ReplicaRemovalPolicy": "Promote", "PhysicalResourceId": "id"}
-    old = {"SecretId": "app/old", "ReplicaRemovalPolicy": "Retain"}
-    given = Declaration("app/database", {"eu-west-3": None}, policy=RemovalPolicy.PROMOTE)
-    before = Declaration("app/old", policy=RemovalPolicy.RETAIN)
-    assert parse(event("Create", OldResourceProperties=old, **more), region=PRIMARY) == Request(
-        Operation.CREATE, owner, given, "id", 60
-    )
-    assert parse(event("Update", OldResourceProperties=old, **more), region=PRIMARY) == Request(
-        Operation.UPDATE, owner, given, "id", 60, before
-    )
-    assert parse(event("Delete", OldResourceProperties=old, **more), region=PRIMARY) == Request(
-        Operation.DELETE, owner, Declaration("app/database", policy=RemovalPolicy.PROMOTE), "id", 60
-    )
-
-
-@pytest.mark.parametrize("old", [None, {}, "text", {"SecretId": 7}, {"SecretId": "app/database"}])
-def test_an_update_of_the_same_secret_leaves_none_behind(old: object) -> None:
-    assert parse(event("Update", OldResourceProperties=old), region=PRIMARY).previous is None
+def test_a_request_is_read_in_full() -> None:
+    old = {"SecretId": "app/old"}
+    request = Request.of(event("Update", OldResourceProperties=old, PhysicalResourceId="id"))
+    assert request.type is RequestType.UPDATE
+    assert (request.owner, request.physical_id, request.primary) == (OWNER, "id", None)
+    assert (request.stack_id, request.request_id, request.logical_id) == (STACK, "request", "Replication")
+    assert (request.properties, request.old_properties) == (event()["ResourceProperties"], old)
+    assert request.response_url == event()["ResponseURL"]
+    assert "token=bearer" not in repr(request)
 
 
 @pytest.mark.parametrize(
     ("given", "seconds"),
     [("60", 60), (60, 60), ("1.5", None), (1.5, None), ("²", None), ("", None), (None, None), ("9" * 5000, None)],
 )
-def test_a_service_timeout_that_cannot_be_read_is_none(given: object, seconds: int | None) -> None:
-    assert parse(event(ServiceTimeout=given), region=PRIMARY).service_timeout == seconds
+def test_a_service_timeout_that_is_not_a_number_is_ignored(given: object, seconds: int | None) -> None:
+    assert service_timeout({"ServiceTimeout": given}) == seconds
+    assert service_timeout("text") is None
 
 
 @pytest.mark.parametrize(
-    "properties",
-    [{}, {"SecretId": 7}, {"SecretId": "app/database", "ReplicaRegions": "x", "Unknown": "y"}, "nothing", None],
+    ("properties", "secret", "policy"),
+    [
+        ({"SecretId": "app/database"}, "app/database", RemovalPolicy.DELETE),
+        ({"SecretId": "app/database", "ReplicaRemovalPolicy": "Promote"}, "app/database", RemovalPolicy.PROMOTE),
+        # Replicas are left alone if the policy cannot be read.
+        ({"SecretId": "app/database", "ReplicaRemovalPolicy": "Snapshot"}, "app/database", RemovalPolicy.RETAIN),
+        ({"SecretId": 7}, "", RemovalPolicy.DELETE),
+        ({"SecretId": "app/database", "ReplicaRegions": "x", "Unknown": "y"}, "app/database", RemovalPolicy.DELETE),
+        ({}, "", RemovalPolicy.DELETE),
+        ("nothing", "", RemovalPolicy.DELETE),
+        (None, "", RemovalPolicy.DELETE),
+    ],
 )
-def test_a_delete_is_never_refused_for_its_properties(properties: object) -> None:
-    request = event("Delete") | {"ResourceProperties": properties}
-    assert parse(request, region=PRIMARY).operation is Operation.DELETE
+def test_a_delete_is_never_rejected_for_its_properties(properties: object, secret: str, policy: RemovalPolicy) -> None:
+    assert to_delete(properties) == Desired(OWNER, secret, policy=policy)
 
 
-def test_a_delete_whose_policy_cannot_be_read_leaves_the_replicas_alone() -> None:
-    request = event("Delete", ReplicaRemovalPolicy="Snapshot")
-    assert parse(request, region=PRIMARY).declaration == Declaration("app/database", policy=RemovalPolicy.RETAIN)
+def test_the_placeholder_id_is_known_again() -> None:
+    assert Request.of(event()).physical_id == placeholder_id(OWNER) == f"Replication-{OWNER.stack}"
+    assert Request.of(event()).has_placeholder_id
+    assert not Request.of(event(PhysicalResourceId="app-Replication-1X2Y3Z")).has_placeholder_id
+    assert Request.of(event(PhysicalResourceId="")).has_placeholder_id
 
 
-def test_a_delete_without_a_policy_deletes() -> None:
-    assert parse(event("Delete"), region=PRIMARY).declaration == Declaration("app/database")
-    assert parse(event("Delete", SecretId=7), region=PRIMARY).declaration == Declaration("")
+def test_the_placeholder_id_fits_into_cloudformations_limit() -> None:
+    assert len(Request.of(event(LogicalResourceId="L" * 255)).physical_id) <= 1024
 
 
-def test_a_delete_of_what_its_create_never_saw_has_nothing_to_delete() -> None:
-    unseen = fallback_physical_id(event())
-    for operation, physical_id, secret_id, expected in (
-        ("Delete", unseen, "app/database", True), ("Delete", "app-Replication-1X2Y3Z", 7, True),
-        ("Delete", "app-Replication-1X2Y3Z", "app/database", False), ("Update", unseen, "app/database", False),
-    ):  # fmt: skip
-        request = event(operation, PhysicalResourceId=physical_id, SecretId=secret_id)
-        assert parse(request, region=PRIMARY).has_nothing_to_delete is expected
-
-
-def test_a_delete_addresses_the_arn_that_it_once_answered_and_otherwise_the_name() -> None:
+def test_the_id_of_a_created_resource_is_the_primarys_arn() -> None:
     arn = "arn:aws:secretsmanager:us-west-2:000000000000:secret:app/database-abcdef"
-    for operation, physical_id, secret_id in (
-        ("Delete", arn, arn), ("Delete", "app-Replication-1X2Y3Z", "app/database"), ("Update", arn, "app/database"),
-    ):  # fmt: skip
-        assert parse(event(operation, PhysicalResourceId=physical_id), region=PRIMARY).secret_id == secret_id
+    assert Request.of(event(PhysicalResourceId=arn)).primary == SecretArn.parse(arn)
 
 
 @pytest.mark.parametrize("broken", [None, [], "text", 7])
-def test_what_is_no_object_is_refused(broken: object) -> None:
+def test_an_event_that_is_not_an_object_is_rejected(broken: object) -> None:
     with pytest.raises(MalformedEventError) as error:
-        check_event(broken)
+        Request.of(broken)
     assert str(error.value) == f"the event is a {type(broken).__name__}, not a CloudFormation request"
 
 
 @pytest.mark.parametrize("key", ["ResponseURL", "StackId", "RequestId", "LogicalResourceId"])
 @pytest.mark.parametrize("broken", [None, "", 7, ["x"]])
-def test_without_what_an_answer_needs_nobody_can_be_answered(key: str, broken: object) -> None:
+def test_an_event_that_lacks_what_a_response_needs_is_rejected(key: str, broken: object) -> None:
     with pytest.raises(MalformedEventError) as error:
-        check_event(event() | {key: broken})
-    only = "this function answers CloudFormation custom resource requests only"
+        Request.of(event() | {key: broken})
+    only = "this function serves CloudFormation custom resource requests"
     assert str(error.value) == f"the event lacks {key}: {only}"
     with pytest.raises(MalformedEventError, match=f"lacks {key if key == 'ResponseURL' else 'ResponseURL, ' + key}:"):
-        check_event({name: value for name, value in event().items() if name not in ("ResponseURL", key)})
-
-
-@pytest.mark.parametrize("name", ["StackId", "RequestId", "LogicalResourceId", "PhysicalResourceId"])
-def test_ids_that_no_answer_could_repeat_are_refused(name: str) -> None:
-    with pytest.raises(MalformedEventError, match="bytes, which no answer holds"):
-        check_event(event(**{name: "a" * 2800}))
-    assert check_event(event(**{name: "a" * 1024}))
-
-
-def test_an_event_that_can_be_answered_is_taken_as_it_is() -> None:
-    assert check_event(event()) == event()
-
-
-def test_the_id_before_the_arn_is_known_is_the_one_given_or_the_same_each_time() -> None:
-    assert fallback_physical_id(event(PhysicalResourceId="id")) == "id"
-    assert fallback_physical_id(event()) == "Replication-1b2f6d3a-0c4e-4d6b-9a57-2f8e4c1d7a90"
-    assert len(fallback_physical_id(event(LogicalResourceId="L" * 255))) <= 1024
+        Request.of({name: value for name, value in event().items() if name not in ("ResponseURL", key)})

@@ -23,7 +23,7 @@ from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_doc
 
 from cdk_replicated_secret import ReplicaRegion, ReplicaRemovalPolicy, ReplicatedSecret
 from local.secrets_manager import Dialect
-from local.secrets_manager.dialect import AfterStop
+from local.secrets_manager.dialect import FailedAgain
 from secret_replication.secrets_manager import Boto3SecretsManager
 from tests.cloudformation import RollbackFailedError, Stack
 from tests.support import PRIMARY, Direct, World
@@ -192,8 +192,9 @@ CASES: dict[str, Build] = {
 def lives(made: Synthesized, statements: list[dict[str, Any]]) -> bool:
     """Whether a stack can be created, lose a Region, and be deleted, with nothing left that could not be verified."""
     ((logical_id, properties),) = made.properties.items()
-    # The entry of a promoted replica stays in the list and has to be removed (U9).
-    world = World(Dialect(after_stop=AfterStop.FAILED), direct=True)
+    # A replica that fails once, over which AWS does not replicate, has to be removed and added again (U3).
+    world = World(Dialect(failed_again=FailedAgain.ERROR), direct=True)
+    world.model.script.fail("network error", times=1)
     own = {"KmsKeyId": KEY} if any("kms:Decrypt" in s["Action"] for s in made.statements) else {}
     tags = [{"Key": "aws:cloudformation:stack-id", "Value": made.stack.id}]
     world.client().delete_secret(SecretId=NAME, ForceDeleteWithoutRecovery=True)
@@ -203,7 +204,7 @@ def lives(made: Synthesized, statements: list[dict[str, Any]]) -> bool:
     secret.arn = world.arn = f"{ARN}-AbCdEf"
     if properties["ForceOverwriteReplicaSecret"]:
         world.create(region="eu-west-3")
-    world.journal.inner = Boto3SecretsManager(PRIMARY, lambda region: Guarded(world, region, statements))
+    world.journal.inner = Boto3SecretsManager(PRIMARY, lambda _, region: Guarded(world, region, statements))
     stack = Stack("app", world.deliver)
     fewer = properties | {"ReplicaRegions": properties["ReplicaRegions"][:1]}
     for template in ({logical_id: properties}, {logical_id: fewer}, {}):

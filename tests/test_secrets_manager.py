@@ -10,18 +10,24 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from secret_replication.errors import (
     AccessDeniedError,
-    RefusedError,
+    RejectedError,
     ReplicationError,
     SecretDeletedError,
     SecretNotFoundError,
     ThrottledError,
     UnavailableError,
 )
-from secret_replication.regions import SecretArn
+from secret_replication.model import SecretArn
 from secret_replication.secrets_manager import Boto3SecretsManager
 from tests.support import PRIMARY, World
 
 ARN = SecretArn("aws", PRIMARY, "000000000000", "app-abcdef")
+
+
+def arn(world: World) -> SecretArn:
+    parsed = SecretArn.parse(world.arn)
+    assert parsed
+    return parsed
 
 
 class Raises:
@@ -47,10 +53,10 @@ def client_error(code: str, message: str = "why", status: int = 400) -> ClientEr
     [
         (client_error("ResourceNotFoundException"), SecretNotFoundError),
         (client_error("InvalidRequestException", "... because it was marked for deletion."), SecretDeletedError),
-        (client_error("InvalidRequestException"), RefusedError),
-        (client_error("InvalidParameterException"), RefusedError),
+        (client_error("InvalidRequestException"), RejectedError),
+        (client_error("InvalidParameterException"), RejectedError),
         (client_error("AccessDeniedException"), AccessDeniedError),
-        (client_error("UnrecognizedClientException"), RefusedError),
+        (client_error("UnrecognizedClientException"), RejectedError),
         (client_error("ThrottlingException"), ThrottledError),
         (client_error("RequestTimeTooSkewed", status=403), UnavailableError),
         (client_error("InternalServiceError", status=500), UnavailableError),
@@ -60,9 +66,9 @@ def client_error(code: str, message: str = "why", status: int = 400) -> ClientEr
 def test_an_error_keeps_awss_words_and_says_what_was_called_where(
     error: Exception, kind: type[ReplicationError]
 ) -> None:
-    aws = Boto3SecretsManager(PRIMARY, lambda _: Raises(error))
+    aws = Boto3SecretsManager(PRIMARY, lambda *_: Raises(error))
     with pytest.raises(ReplicationError) as raised:
-        aws.describe(str(ARN.in_region("eu-west-3")))
+        aws.describe(ARN.in_region("eu-west-3"))
     assert type(raised.value) is kind
     assert "describe_secret on arn:aws:secretsmanager:eu-west-3:000000000000:secret:app-abcdef in eu-west-3" in str(
         raised.value
@@ -76,22 +82,23 @@ def test_an_answer_that_was_cut_short_may_come_whole_the_next_time() -> None:
         def describe_secret(self, **_: object) -> dict[str, Any]:
             return {"ResponseMetadata": {"HTTPStatusCode": 200}}
 
-    with pytest.raises(UnavailableError, match="app/database was answered without an ARN"):
-        Boto3SecretsManager(PRIMARY, lambda _: CutShort()).describe("app/database")
+    with pytest.raises(UnavailableError, match="DescribeSecret on app/database has no ARN"):
+        Boto3SecretsManager(PRIMARY, lambda *_: CutShort()).describe("app/database")
 
 
 def test_the_region_of_the_arn_decides_which_endpoint_is_called(world: World) -> None:
     asked: list[str] = []
 
-    def make(region: str) -> Any:
+    def make(service: str, region: str) -> Any:
+        assert service == "secretsmanager"
         asked.append(region)
         return world.client(region)
 
     aws = Boto3SecretsManager(PRIMARY, make)
     aws.describe("app/database")
     with pytest.raises(SecretNotFoundError):
-        aws.describe(world.arn.replace(PRIMARY, "eu-west-3"))
-    aws.describe(world.arn)
+        aws.describe(arn(world).in_region("eu-west-3"))
+    aws.describe(arn(world))
     assert asked == [PRIMARY, "eu-west-3"], "one client for each Region"
 
 
@@ -101,8 +108,8 @@ def test_a_description_says_what_is_a_replica(world: World) -> None:
     )
     world.clock.sleep(5)
     world.client("eu-west-3").get_secret_value(SecretId="app/database")
-    aws = Boto3SecretsManager(PRIMARY, world.client)
-    primary, replica = aws.describe(world.arn), aws.describe(world.arn.replace(PRIMARY, "eu-west-3"))
+    aws = world.journal.inner
+    primary, replica = aws.describe(arn(world)), aws.describe(arn(world).in_region("eu-west-3"))
     assert not primary.is_replica
     assert replica.is_replica
     status = primary.replicas["eu-west-3"]

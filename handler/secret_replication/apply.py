@@ -1,95 +1,164 @@
-"""Apply: a plan's steps as calls, the tag always before the replica, all Regions of a kind in one call."""
+"""Apply: a plan's steps as API calls, the tags always before the replicas, all Regions of a kind in one call."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
+from .advice import advised
+from .attempts import Attempt
+from .errors import RejectedError, SecretDeletedError, SecretNotFoundError
+from .model import FAILED, Desired, Observed, ReplicaState, Step
 from .ownership import Claim, Origin, tag_key
-from .plan import Plan, Step
+from .plan import Plan
 from .ports import SecretsManager
-from .situation import Desired, Observed
-
-_TAGGED = (Step.ADD, Step.ADOPT, Step.TAKE_OVER, Step.HAND_BACK, Step.LET_GO, Step.REPLICATE, Step.RECORD)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call for some Regions. ``step`` is None for the call that writes the tags."""
+    """One API call: a step, and the Regions that share it. ``force`` is ForceOverwriteReplicaSecret."""
 
-    step: Step | None
+    step: Step
     regions: tuple[str, ...]
-    make: Callable[[], None]
+    force: bool = False
 
 
-def calls(
-    aws: SecretsManager, plan: Plan, desired: Desired, observed: Observed, alone: Collection[str] = ()
-) -> Iterator[Call]:
-    """The plan's calls, in the order in which they are to be made. No step, no call.
+@dataclass(slots=True)
+class Applier:
+    """Carries out the plans of one run, and notes in ``attempts`` what was done."""
 
-    Args:
-        aws: Secrets Manager.
-        plan: the steps.
-        desired: what they lead to.
-        observed: what they were planned from.
-        alone: Regions that get a call of their own, because a call for several was refused.
-    """
-    primary = observed.arn
-    if claims := _new_claims(plan, desired, observed):
-        tags = {tag_key(region): claim.value for region, claim in claims.items()}
-        yield Call(None, tuple(claims), lambda: aws.tag(primary, tags))
+    aws: SecretsManager
+    desired: Desired
+    attempts: Mapping[str, Attempt]
+
+    def apply(self, plan: Plan, observed: Observed, now: float) -> bool:
+        """Make the plan's calls. True if all of them succeeded.
+
+        Raises:
+            RejectedError: If AWS rejected a call for the second time.
+            ReplicationError: If a call failed otherwise.
+        """
+        self._write_tags(plan, observed)
+        rejected: dict[str, RejectedError] = {}
+        for call in calls(plan, self.desired, observed):
+            try:
+                rejected |= self._make(call, observed, now)
+            except (SecretNotFoundError, SecretDeletedError) as error:
+                # It disappeared since it was observed. A replica that is gone cannot be promoted.
+                if call.step is Step.PROMOTE:
+                    self.attempts[call.regions[0]].note_rejected(call.step, RejectedError(str(error)), now)
+                return False
+        final = {
+            region: error
+            for region, error in rejected.items()
+            if self.attempts[region].note_rejected(plan.steps[region], error, now)
+        }
+        if final:
+            raise RejectedError("; ".join(f"{r}: {advised(str(e), e.aws_message)}" for r, e in sorted(final.items())))
+        return not rejected
+
+    def _write_tags(self, plan: Plan, observed: Observed) -> None:
+        claims = new_claims(plan, self.desired, observed)
+        if not claims:
+            return
+        try:
+            self.aws.tag(observed.arn, {tag_key(region): claim.value for region, claim in claims.items()})
+        except RejectedError as error:
+            raise RejectedError(advised(str(error), error.aws_message)) from error
+        for region, claim in claims.items():
+            self.attempts[region].owners = claim.owners if claim.owned_by(self.desired.owner) else ()
+
+    def _make(self, call: Call, observed: Observed, now: float) -> dict[str, RejectedError]:
+        """Make one call, or one for each Region if AWS rejects the one for all. The Regions it rejected."""
+        if call.step is Step.REMOVE:
+            for region in call.regions:
+                # Before the call: what it removes is not lost to this run, even if the response is.
+                self.attempts[region].added = False
+        try:
+            self._send(call, observed)
+        except RejectedError as error:
+            if len(call.regions) == 1:
+                return {call.regions[0]: error}
+            rejected: dict[str, RejectedError] = {}
+            for region in call.regions:
+                rejected |= self._make(Call(call.step, (region,), call.force), observed, now)
+            return rejected
+        for region in call.regions:
+            self._note(call.step, region, observed, now)
+        return {}
+
+    def _send(self, call: Call, observed: Observed) -> None:
+        primary = observed.arn
+        match call.step:
+            case Step.ADD | Step.REPLICATE:
+                keys = {region: _key(region, self.desired, observed) for region in call.regions}
+                self.aws.replicate(primary, keys, force=call.force)
+            case Step.REMOVE:
+                self.aws.remove(primary, call.regions)
+            case Step.PROMOTE:
+                self.aws.promote(primary.in_region(call.regions[0]))
+            case Step.UNTAG:
+                self.aws.untag(primary, [tag_key(region) for region in call.regions])
+
+    def _note(self, step: Step, region: str, observed: Observed, now: float) -> None:
+        attempt = self.attempts[region]
+        match step:
+            case Step.ADD:
+                attempt.note_added(now)
+            case Step.REPLICATE if observed.replicas[region].status == FAILED:
+                attempt.note_repaired(now)
+            case Step.REPLICATE:
+                attempt.note_key_changed(now)
+            case Step.REMOVE:
+                attempt.note_removed(now)
+            case Step.PROMOTE:
+                attempt.promoted = True
+            case Step.UNTAG:
+                attempt.owners = ()
+
+
+def calls(plan: Plan, desired: Desired, observed: Observed) -> Iterator[Call]:
+    """The calls about replicas, in the order in which they are made. No step, no call."""
     for step in (Step.ADD, Step.REPLICATE):
-        for regions in _grouped(plan.regions(step), alone):
-            keys = {region: _key(region, desired, observed) for region in regions}
-            yield Call(step, regions, lambda keys=keys: aws.replicate(primary, keys, force=desired.force))  # type: ignore[misc]
-    if removing := tuple(plan.regions(Step.REMOVE)):
-        yield Call(Step.REMOVE, removing, lambda: aws.remove(primary, removing))
+        regions = plan.regions(step)
+        forced = tuple(region for region in regions if desired.force and _may_be_overwritten(region, observed))
+        if forced:
+            yield Call(step, forced, force=True)
+        if unforced := tuple(region for region in regions if region not in forced):
+            yield Call(step, unforced)
+    if removed := tuple(plan.regions(Step.REMOVE)):
+        yield Call(Step.REMOVE, removed)
     for region in plan.regions(Step.PROMOTE):
-        yield Call(Step.PROMOTE, (region,), lambda region=region: aws.promote(primary.in_region(region)))  # type: ignore[misc]
-    if untagging := tuple(plan.regions(Step.UNTAG)):
-        yield Call(Step.UNTAG, untagging, lambda: aws.untag(primary, [tag_key(region) for region in untagging]))
+        yield Call(Step.PROMOTE, (region,))
+    if untagged := tuple(plan.regions(Step.UNTAG)):
+        yield Call(Step.UNTAG, untagged)
 
 
-def _grouped(regions: list[str], alone: Collection[str]) -> Iterator[tuple[str, ...]]:
-    if together := tuple(region for region in regions if region not in alone):
-        yield together
-    yield from ((region,) for region in regions if region in alone)
+def _may_be_overwritten(region: str, observed: Observed) -> bool:
+    """Only a Region that was asked, and that has no promoted replica, may be forced."""
+    return observed.in_region.get(region) in (ReplicaState.GONE, ReplicaState.REPLICA)
+
+
+def new_claims(plan: Plan, desired: Desired, observed: Observed) -> dict[str, Claim]:
+    """The tags to write, by Region: those that are not yet as the plan wants them."""
+    claims = {}
+    owner = desired.owner
+    for region, step in sorted(plan.steps.items()):
+        held = observed.claims.get(region)
+        if step is Step.ADD and held is None:
+            claims[region] = Claim.by(owner, Origin.CREATED, observed.arn.region)
+        elif step is Step.ADOPT:
+            claims[region] = Claim.by(owner, Origin.ADOPTED, observed.arn.region)
+        elif held and step is Step.JOIN:
+            claims[region] = held.joined_by(owner)
+        elif held and step is Step.LEAVE:
+            claims[region] = held.left_by(owner)
+    return claims
 
 
 def _key(region: str, desired: Desired, observed: Observed) -> str | None:
-    """The key to replicate with. An adopted replica is repaired with the one that it has: it is not ours to re-key."""
+    """The key to replicate with. An adopted replica is repaired with its current key, which is not ours to change."""
     claim, replica = observed.claims.get(region), observed.replicas.get(region)
     if claim and replica and claim.origin is Origin.ADOPTED:
         return replica.kms_key
     return desired.replicas[region]
-
-
-def _new_claims(plan: Plan, desired: Desired, observed: Observed) -> dict[str, Claim]:
-    new = {}
-    for region in plan.regions(*_TAGGED):
-        held = observed.claims.get(region)
-        claim = _new_claim(region, plan.steps[region], held, desired, observed)
-        # A replica that went away and is added again is tagged already.
-        if held is None or held.value != claim.value:
-            new[region] = claim
-    return new
-
-
-def _new_claim(region: str, step: Step, held: Claim | None, desired: Desired, observed: Observed) -> Claim:
-    if held is None:
-        held = Claim(Origin.ADOPTED, observed.arn.region, desired.owner)
-    if step is Step.ADOPT:
-        return held.given(desired.replicas[region])
-    if step is Step.ADD:
-        return replace(held, origin=Origin.CREATED).given(desired.replicas[region])
-    if step is Step.TAKE_OVER:
-        return replace(held, owner=desired.owner, taken_from=held.owner.logical_id)
-    if step is Step.HAND_BACK:
-        return replace(held, owner=replace(held.owner, logical_id=held.taken_from), taken_from="")
-    if step is Step.LET_GO:
-        return replace(held, taken_from="")
-    if step is Step.RECORD:
-        return held.given(desired.replicas[region])
-    if step is Step.REPLICATE:
-        return held.being_given(desired.replicas[region], observed.replicas[region].kms_key)
-    return held

@@ -12,14 +12,20 @@ class ReplicationError(Exception):
     code: ClassVar[str] = "GeneralServiceException"
     retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str, words: str = "") -> None:
-        """``words``: AWS's own, where the message has more than those, such as a secret's name."""
+    def __init__(self, message: str, aws_message: str = "") -> None:
+        """``aws_message``: AWS's own part of the message, if the message holds more, such as a secret's name."""
         super().__init__(message)
-        self.words = words or message
+        self.aws_message = aws_message or message
 
 
 class MalformedEventError(ReplicationError):
-    """The event lacks what an answer needs: nobody can be answered."""
+    """The event lacks what a response needs, so no response can be sent."""
+
+    code = "InvalidRequest"
+
+
+class ResponseTooLongError(ReplicationError):
+    """The response would exceed CloudFormation's 4,096 bytes."""
 
     code = "InvalidRequest"
 
@@ -34,16 +40,16 @@ class InvalidPropertyError(ReplicationError):
 
 
 class UnknownPropertyError(ReplicationError):
-    """There is no such property. Its value is not shown: it may have been meant for something else, and secret."""
+    """There is no such property. Its value is not shown: it may be a secret that was meant for another property."""
 
     code = "InvalidRequest"
 
     def __init__(self, prop: str, known: Iterable[str]) -> None:
-        super().__init__(f"{prop}: there is no such property; use {', '.join(known)}")
+        super().__init__(f"{prop}: unknown property; use {', '.join(known)}")
 
 
 class SecretNotFoundError(ReplicationError):
-    """No secret of that name or ARN exists in the Region asked (F17)."""
+    """No secret of that name or ARN exists in the Region that was asked (F17)."""
 
     code = "NotFound"
 
@@ -54,39 +60,39 @@ class SecretDeletedError(ReplicationError):
     code = "NotFound"
 
 
-class NotOursError(ReplicationError):
+class NotOwnedError(ReplicationError):
     """A replica belongs to another stack."""
 
     code = "ResourceConflict"
 
 
 class SupersededError(ReplicationError):
-    """The ownership tags went away while we worked: a Delete came, or another resource took over."""
+    """The ownership tags disappeared during the run: a Delete arrived, or another resource or person removed them."""
 
     code = "ResourceConflict"
 
 
 class ReplicaFailedError(ReplicationError):
-    """A replica cannot become InSync, whatever the time."""
+    """A replica cannot become InSync, however long the run waits."""
 
     code = "NotStabilized"
 
 
 class DeadlineError(ReplicationError):
-    """The time ran out before everything declared was true."""
+    """Time ran out before every declared replica was InSync and every dropped one was gone."""
 
     code = "NotStabilized"
 
 
 class AccessDeniedError(ReplicationError):
-    """The role may not do that; right after a role was changed this heals."""
+    """The role lacks a permission. Right after a role was changed, a retry helps."""
 
     code = "AccessDenied"
     retryable = True
 
 
-class RefusedError(ReplicationError):
-    """Secrets Manager refused the call: InvalidParameterException or InvalidRequestException."""
+class RejectedError(ReplicationError):
+    """AWS rejected the call: InvalidParameterException, InvalidRequestException or another 4xx."""
 
     code = "InvalidRequest"
 
@@ -99,4 +105,4 @@ class UnavailableError(ReplicationError):
 
 
 class ThrottledError(UnavailableError):
-    """There were too many calls for the account's limit (F40)."""
+    """Too many calls for the account's limit (F40)."""

@@ -1,21 +1,11 @@
-"""KMS keys as Secrets Manager names them, and when two names are the same key."""
+"""KMS keys as Secrets Manager names them, and when two names mean one key."""
 
 from __future__ import annotations
 
-import hashlib
-from enum import Enum
+from collections.abc import Callable
 
-# F10: what a replica uses when no key is given.
+# F10: what a replica uses if no key is given.
 DEFAULT_KEY = "alias/aws/secretsmanager"
-_FINGERPRINT_LENGTH = 8
-
-
-class SameKey(Enum):
-    """Whether two names stand for one key. An alias against a key cannot be known without KMS."""
-
-    YES = "yes"
-    NO = "no"
-    UNKNOWN = "unknown"
 
 
 def normalise(key: str | None) -> str:
@@ -26,26 +16,27 @@ def normalise(key: str | None) -> str:
     return resource.removeprefix("key/")
 
 
-def same_key(declared: str | None, actual: str | None) -> SameKey:
-    """Compare a declared key with the one that the API reports (F21)."""
-    wanted, found = normalise(declared), normalise(actual)
-    if wanted == found and not _in_different_places(declared, actual):
-        return SameKey.YES
-    # F10, F19: the default key is reported by its alias, so it is no other key's name and no other name is its.
-    if DEFAULT_KEY in (wanted, found):
-        return SameKey.NO
-    # F21: an alias is reported only where one was given, and then it is that one.
-    return SameKey.UNKNOWN if wanted.startswith("alias/") != found.startswith("alias/") else SameKey.NO
+def same_key(declared: str | None, current: str | None, key_arn: Callable[[str], str]) -> bool:
+    """Whether a declared key is the one that the API reports for a replica (F21).
+
+    Args:
+        declared: ARN, ID or alias; None or empty is the default key.
+        current: the key that Secrets Manager reports.
+        key_arn: asks KMS for the ARN of the key behind an alias; called if an alias meets a key's ID or ARN.
+    """
+    if (declared or DEFAULT_KEY) == (current or DEFAULT_KEY):
+        return True
+    names = (normalise(declared), normalise(current))
+    # F10, F19: the default key is reported by its alias, so no other name means it.
+    aliases = [name.startswith("alias/") for name in names]
+    if DEFAULT_KEY not in names and any(aliases) and not all(aliases):
+        declared, current = (
+            key_arn(key) if key and alias else key for key, alias in zip((declared, current), aliases, strict=True)
+        )
+    return normalise(declared) == normalise(current) and not _in_different_places(declared, current)
 
 
-def fingerprint(key: str | None) -> str:
-    """A key's name in a few characters, for a tag: ``default``, or the beginning of its SHA-256."""
-    if normalise(key) == DEFAULT_KEY:
-        return "default"
-    return hashlib.sha256(str(key).encode(errors="backslashreplace")).hexdigest()[:_FINGERPRINT_LENGTH]
-
-
-def _in_different_places(declared: str | None, actual: str | None) -> bool:
-    """Two ARNs name two keys where their Region or account differ."""
-    arns = [key for key in (declared, actual) if key and key.startswith("arn:")]
+def _in_different_places(declared: str | None, current: str | None) -> bool:
+    """Two ARNs name two keys if their Region or account differ."""
+    arns = [key for key in (declared, current) if key and key.startswith("arn:")]
     return len({arn.rpartition(":")[0] for arn in arns}) > 1

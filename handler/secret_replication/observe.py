@@ -1,67 +1,121 @@
-"""Observe: one DescribeSecret for the primary, and one in a replica's Region only where the list cannot tell."""
+"""Observe: one DescribeSecret for the primary, and one in a replica's Region only where the plan depends on it."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from functools import partial
 
-from .errors import AccessDeniedError, RefusedError, SecretDeletedError, SecretNotFoundError, UnavailableError
+from .clock import FRESH
+from .errors import (
+    AccessDeniedError,
+    RejectedError,
+    ReplicationError,
+    SecretDeletedError,
+    SecretNotFoundError,
+    ThrottledError,
+    UnavailableError,
+)
+from .keys import same_key
+from .model import Description, Desired, Observed, ReplicaState, SecretArn
 from .ownership import claims
-from .ports import SecretsManager
-from .properties import RemovalPolicy
-from .regions import SecretArn
-from .situation import Desired, Elsewhere, Observed
+from .ports import Clock, SecretsManager
 
 
-def observe(aws: SecretsManager, secret_id: str, desired: Desired, sure: Collection[str] = ()) -> Observed:
-    """What is true of the primary and of the replicas that ``desired.owner`` manages.
+@dataclass(slots=True)
+class Observer:
+    """Reads what is true of a primary and its replicas. An alias is looked up once in a run."""
 
-    Args:
-        aws: Secrets Manager.
-        secret_id: ARN or name of the primary.
-        desired: decides which replica Regions are worth a question.
-        sure: Regions that this run was the first to tag: nothing is left there from before.
+    aws: SecretsManager
+    desired: Desired
+    clock: Clock
+    _key_arns: dict[tuple[str, str], str] = field(default_factory=dict)
+    _states: dict[str, tuple[ReplicaState, float]] = field(default_factory=dict)
 
-    Raises:
-        SecretNotFoundError: there is no such secret.
-        SecretDeletedError: it is scheduled for deletion.
-        RefusedError: it is a replica itself (F15).
-    """
-    try:
-        primary = aws.describe(secret_id)
-    except SecretNotFoundError as error:
-        advice = "check SecretId; if the secret is in another Region, give its ARN"
-        raise SecretNotFoundError(f"{error}: {advice}") from error
-    if primary.deleted:
-        raise SecretDeletedError(
-            f"SecretId {secret_id} is scheduled for deletion: restore it with RestoreSecret, or name another secret"
+    def observe(self, secret: SecretArn | str) -> Observed:
+        """Describe the primary.
+
+        Raises:
+            SecretNotFoundError: If there is no such secret.
+            SecretDeletedError: If it is scheduled for deletion.
+            RejectedError: If it is a replica itself (F15).
+        """
+        try:
+            primary = self.aws.describe(secret)
+        except SecretNotFoundError as error:
+            advice = "check SecretId; if the secret is in another Region, give its ARN"
+            raise SecretNotFoundError(f"{error}: {advice}") from error
+        if primary.deleted:
+            raise SecretDeletedError(
+                f"SecretId {secret} is scheduled for deletion: restore it with RestoreSecret, or name another secret"
+            )
+        if primary.is_replica:
+            raise RejectedError(
+                f"SecretId {secret} is a replica: its primary is in {primary.primary_region}. "
+                f"Name the primary: {primary.arn.in_region(primary.primary_region)}"
+            )
+        found = claims(primary.tags, primary.arn.region)
+        return Observed(
+            primary.arn,
+            primary.replicas,
+            found,
+            frozenset(region for region, claim in found.items() if claim.owned_by(self.desired.owner)),
+            frozenset(region for region, key in self.desired.replicas.items() if self._has_key(region, key, primary)),
         )
-    if primary.is_replica:
-        raise RefusedError(
-            f"SecretId {secret_id} is a replica: its primary is in {primary.primary_region}. "
-            f"Name the primary: {primary.arn.in_region(primary.primary_region)}"
-        )
-    owned = claims(primary.tags, primary.arn.region)
-    elsewhere: dict[str, Elsewhere] = {}
-    leaving = False
-    for region, claim in owned.items():
-        if not claim.owner.same_resource(desired.owner):
-            continue
-        listed, dropped = region in primary.replicas, region not in desired.replicas
-        # A removal leaves the primary's list at once and the Region later (F18); a promotion is seen only there.
-        if (not listed and region not in sure) or (dropped and desired.policy is RemovalPolicy.PROMOTE):
-            # All that leave are waited for: while one is still there, the others need not be asked.
-            known = leaving and dropped and not listed
-            elsewhere[region] = Elsewhere.REPLICA if known else _ask(aws, primary.arn.in_region(region))
-        leaving |= dropped and not listed and elsewhere.get(region) is Elsewhere.REPLICA
-    return Observed(primary.arn, primary.replicas, owned, elsewhere)
 
+    def _has_key(self, region: str, key: str | None, primary: Description) -> bool:
+        replica = primary.replicas.get(region)
+        return replica is not None and same_key(key, replica.kms_key, partial(self._key_arn, region))
 
-def _ask(aws: SecretsManager, replica: SecretArn) -> Elsewhere:
-    try:
-        found = aws.describe(str(replica))
-    except (SecretNotFoundError, SecretDeletedError):
-        return Elsewhere.GONE
-    except (AccessDeniedError, RefusedError, UnavailableError):
-        # No right, no such Region, not enabled, not reachable from here.
-        return Elsewhere.UNVERIFIED
-    return Elsewhere.REPLICA if found.is_replica else Elsewhere.STANDALONE
+    def _key_arn(self, region: str, alias: str) -> str:
+        """ARN of the key behind an alias."""
+        if (region, alias) not in self._key_arns:
+            try:
+                self._key_arns[region, alias] = self.aws.key_arn(region, alias)
+            except ReplicationError as error:
+                raise type(error)(
+                    f"{region}: KMS could not say which key {alias} stands for, which decides whether the "
+                    f"replica has the declared key. Set KmsKeyId to the key's ARN, or allow kms:DescribeKey. {error}",
+                    error.aws_message,
+                ) from error
+        return self._key_arns[region, alias]
+
+    def ask(self, observed: Observed, regions: Collection[str]) -> Observed:
+        """Ask these Regions what they have at the replica's ARN.
+
+        While one dropped replica is still being removed, the others are assumed to be, too: all are waited for.
+        """
+        there = dict(observed.in_region)
+        removing = False
+        for region in regions:
+            leaving = region not in observed.replicas and region not in self.desired.replicas
+            there[region] = ReplicaState.REPLICA if leaving and removing else self._state(observed.arn, region)
+            removing |= leaving and there[region] is ReplicaState.REPLICA
+        return replace(observed, in_region=there)
+
+    def forget(self) -> None:
+        """Ask again in the next round. Until then a Region's response counts for ``FRESH`` seconds.
+
+        If calls are throttled, a round may fail after some Regions responded; the next one asks only the others.
+        """
+        self._states.clear()
+
+    def _state(self, primary: SecretArn, region: str) -> ReplicaState:
+        now = self.clock.now()
+        state, asked = self._states.get(region, (ReplicaState.UNKNOWN, now))
+        if state is ReplicaState.UNKNOWN or now - asked > FRESH:
+            state = self._ask(primary.in_region(region))
+            self._states[region] = state, now
+        return state
+
+    def _ask(self, replica: SecretArn) -> ReplicaState:
+        try:
+            found = self.aws.describe(replica)
+        except (SecretNotFoundError, SecretDeletedError):
+            return ReplicaState.GONE
+        except ThrottledError:
+            raise  # It will respond.
+        except (AccessDeniedError, RejectedError, UnavailableError):
+            # No permission, no such Region, not enabled, not reachable from here.
+            return ReplicaState.UNKNOWN
+        return ReplicaState.REPLICA if found.is_replica else ReplicaState.STANDALONE

@@ -1,11 +1,13 @@
 """Who owns a replica: one tag on the primary for each, written before the replica is touched.
 
 Key: ``cdk-replicated-secret:<region>``.
-Value: ``<created|adopted> <primary region> <stack id's UUID> <logical id>[/<taken from>] <key> <stack name>``.
-``<key>`` is ``default``, a fingerprint, or of a key that is being changed ``<old>/<new>/<what AWS called the old>``.
+Value: ``<created|adopted> <primary region> <stack id's UUID> <logical id>[/<logical id>...] <stack name>``.
+
+The logical ids are the replica's owners, resources of one stack. A resource that declares the replica joins them, one
+that drops it leaves, and the last one to leave applies its removal policy.
 
 DescribeSecret returns tags, so one call shows the whole state. Tags are copied to replicas and stay on a
-promoted one, so the value names the primary's Region: a tag that names another one is a leftover (F20, F23).
+promoted one, so the value names the primary's Region: a tag that names another one is ignored (F20, F23).
 """
 
 from __future__ import annotations
@@ -16,19 +18,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from .keys import fingerprint
-
 TAG_PREFIX = "cdk-replicated-secret:"
 _VALUE_MAX_LENGTH = 256
-# Logical ids are alphanumeric and up to 255 characters. What is longer, or could not stand in a tag, keeps its head
+# Logical ids are alphanumeric and up to 255 characters. A longer one, or one that a tag cannot hold, keeps its head
 # and gets a digest, so that the value fits and stays unique.
 _LOGICAL_ID = re.compile(r"[A-Za-z0-9-]{1,80}")
 _HEAD_LENGTH = 63
 _DIGEST_LENGTH = 16
-_NONE = "-"
+# Version 0.1 had one more field, about the replica's key, before the stack's name.
 _VALUE = re.compile(
-    r"(?P<origin>created|adopted) (?P<region>\S+) (?P<stack>\S+) (?P<logical_id>[^ /]+)(/(?P<taken_from>\S+))?"
-    r"( (?P<key>[^ /]+)(/(?P<new_key>[^ /]+)/(?P<reported>\S+))?( (?P<stack_name>.+))?)?"
+    r"(?P<origin>created|adopted) (?P<region>\S+) (?P<stack>\S+) (?P<owners>[^ /]+(?:/[^ /]+)*)"
+    r"(?: (?:\S+ )?(?P<stack_name>\S+))?"
 )
 
 
@@ -57,79 +57,64 @@ class Owner:
             logical_id = f"{re.sub('[^A-Za-z0-9]', '-', logical_id)[:_HEAD_LENGTH]}-{digest}"
         return cls(uuid or name or stack_id, logical_id, name)
 
-    def same_resource(self, other: Owner) -> bool:
-        """Whether both are one resource."""
-        return self.same_stack(other) and self.logical_id == other.logical_id
-
-    def same_stack(self, other: Owner) -> bool:
-        """Whether both are resources of one stack."""
-        return self.stack == other.stack
-
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A replica's tag, read.
-
-    ``taken_from``: the logical id of the resource that had it before, as long as that resource may still exist: after a
-    rename its Delete is on the way, or the rename is rolled back and it gets the replica again (P5).
-    ``key``: fingerprint of the KmsKeyId that the replica was given, or was adopted with. ``new_key``: of the one
-    that it is being given, ``reported``: of what AWS called its key before that.
-    """
+    """A replica's tag. ``owners``: logical ids of resources of ``stack``, in the order in which they joined."""
 
     origin: Origin
     primary_region: str
-    owner: Owner
-    taken_from: str = ""
-    key: str = ""
-    new_key: str = ""
-    reported: str = ""
+    stack: str
+    owners: tuple[str, ...] = ()
+    stack_name: str = ""
+
+    @classmethod
+    def by(cls, owner: Owner, origin: Origin, primary_region: str) -> Claim:
+        """A first owner's."""
+        return cls(origin, primary_region, owner.stack, (owner.logical_id,), owner.stack_name)
 
     @property
     def value(self) -> str:
-        """The tag's value, at most 256 characters."""
-        resource = "/".join(filter(None, (self.owner.logical_id, self.taken_from)))
-        key = "/".join(filter(None, (self.key or _NONE, self.new_key, self.reported)))
-        fields = (self.origin.value, self.primary_region, self.owner.stack, resource, key, self.owner.stack_name)
-        return " ".join(fields)[:_VALUE_MAX_LENGTH].rstrip()
+        """The tag's value. The stack's name is cut where it does not fit; the rest must fit, see ``fits``."""
+        return f"{self._required} {self.stack_name}"[:_VALUE_MAX_LENGTH].rstrip()
 
-    def key_given(self, reported: str) -> str:
-        """Fingerprint of the KmsKeyId that the replica has, by what AWS calls its key now (F21).
+    @property
+    def fits(self) -> bool:
+        """Whether a tag can hold all owners."""
+        return len(self._required) <= _VALUE_MAX_LENGTH
 
-        A change has been carried out once that is another name than before; until then it may not have been.
-        """
-        return self.new_key if self.new_key and fingerprint(reported) != self.reported else self.key
+    @property
+    def _required(self) -> str:
+        return f"{self.origin.value} {self.primary_region} {self.stack} {'/'.join(self.owners)}"
 
-    def given(self, key: str | None) -> Claim:
-        """The same of a replica that has this KmsKeyId."""
-        return replace(self, key=fingerprint(key), new_key="", reported="")
+    def owned_by(self, owner: Owner) -> bool:
+        """Whether a resource is among the owners."""
+        return self.stack == owner.stack and owner.logical_id in self.owners
 
-    def being_given(self, key: str | None, reported: str) -> Claim:
-        """The same of a replica that is asked to change to this KmsKeyId, and whose key AWS calls ``reported``."""
-        old = self.key_given(reported)
-        if not old or old == fingerprint(key):
-            return self
-        return replace(self, key=old, new_key=fingerprint(key), reported=fingerprint(reported))
+    def joined_by(self, owner: Owner) -> Claim:
+        """The same with one owner more."""
+        return replace(self, owners=(*self.owners, owner.logical_id))
+
+    def left_by(self, owner: Owner) -> Claim:
+        """The same without that owner."""
+        return replace(self, owners=tuple(known for known in self.owners if known != owner.logical_id))
 
 
 def tag_key(region: str) -> str:
-    """The tag that records the replica in ``region``."""
+    """The key of the tag that records the replica in ``region``."""
     return TAG_PREFIX + region
 
 
 def claims(tags: Mapping[str, str], primary_region: str) -> dict[str, Claim]:
-    """The claims among a primary's tags, by Region. Leftovers of another primary count for nothing."""
+    """The claims among a primary's tags, by Region. Those of another primary are ignored."""
     found = {key.removeprefix(TAG_PREFIX): _parse(value) for key, value in tags.items() if key.startswith(TAG_PREFIX)}
     return {region: claim for region, claim in found.items() if claim.primary_region in (primary_region, "")}
 
 
 def _parse(value: str) -> Claim:
-    """A value that somebody else wrote is a claim of an unknown owner: never ours, never to be overwritten."""
+    """A value in another form is a claim of an unknown owner: never ours, never to be overwritten."""
     found = _VALUE.fullmatch(value)
     if found is None:
-        return Claim(Origin.ADOPTED, "", Owner(value, ""))
-    part = found.groupdict("")
-    owner = Owner(part["stack"], part["logical_id"], part["stack_name"])
-    key = "" if part["key"] == _NONE else part["key"]
-    return Claim(
-        Origin(part["origin"]), part["region"], owner, part["taken_from"], key, part["new_key"], part["reported"]
-    )
+        return Claim(Origin.ADOPTED, "", value)
+    owners = tuple(dict.fromkeys(found["owners"].split("/")))
+    return Claim(Origin(found["origin"]), found["region"], found["stack"], owners, found["stack_name"] or "")

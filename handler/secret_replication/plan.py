@@ -1,41 +1,20 @@
-"""The planner: what is declared and what is observed, to what is to be done. Pure; docs/lifecycle.md is its table."""
+"""The planner: a step for each Region, from what is declared and observed. Pure; docs/lifecycle.md is its table."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 
-from .keys import SameKey, fingerprint, same_key
-from .ownership import Claim, Origin
-from .ports import FAILED, IN_SYNC, ReplicaStatus
-from .properties import RemovalPolicy
-from .reasons import advised, cure
-from .regions import SecretArn
-from .situation import Desired, Elsewhere, Observed, Tried
-
-
-class Step(Enum):
-    """What to do about one Region, in the order in which the kinds are carried out."""
-
-    ADD = "tag it as created, then replicate"
-    ADOPT = "tag it as adopted"
-    TAKE_OVER = "tag it as ours, keeping created or adopted"
-    HAND_BACK = "tag it as the resource's that we took it from"
-    LET_GO = "note in the tag that we are gone"
-    REPLICATE = "replicate again"
-    RECORD = "note its key in the tag"
-    REMOVE = "remove it from replication"
-    PROMOTE = "stop replication to it"
-    UNTAG = "remove the tag"
-    WAIT = "wait"
-    NOTHING = "nothing"
-    FAIL = "fail, saying why"
+from .advice import advice_for, advised
+from .attempts import Attempt
+from .keys import DEFAULT_KEY
+from .model import FAILED, IN_SYNC, Desired, Observed, RemovalPolicy, ReplicaState, ReplicaStatus, SecretArn, Step
+from .ownership import Claim, Origin, tag_key
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A step for each Region that matters, and for those that fail the reason."""
+    """A step for each Region that matters, and the reasons of those that fail."""
 
     steps: Mapping[str, Step]
     reasons: Mapping[str, str] = field(default_factory=dict)
@@ -46,121 +25,171 @@ class Plan:
 
     @property
     def done(self) -> bool:
-        """Nothing is left to do or to wait for."""
+        """Whether nothing is left to do or to wait for."""
         return set(self.steps.values()) <= {Step.NOTHING}
 
+    @property
+    def waits(self) -> bool:
+        """Whether nothing is to be done now."""
+        return set(self.steps.values()) <= {Step.NOTHING, Step.WAIT}
 
-def plan(desired: Desired, observed: Observed, tried: Mapping[str, Tried] | None = None) -> Plan:
-    """The next steps.
 
-    A Region is dropped only once everything declared is true: an update that fails has then lost nothing.
+def plan(desired: Desired, observed: Observed, attempts: Mapping[str, Attempt], now: float) -> Plan:
+    """The next steps. A Region is dropped only once every declared one is InSync: a failed update has lost nothing.
+
+    Args:
+        desired: what is declared.
+        observed: what AWS reports.
+        attempts: what this run has tried, by Region.
+        now: the clock's reading in seconds.
     """
-    reasons: dict[str, str] = {}
-    steps: dict[str, Step] = {}
-    for region in desired.replicas:
-        step, reason = _declared(region, desired, observed, (tried or {}).get(region, Tried()))
-        steps[region] = step
-        if reason:
-            reasons[region] = reason
-    good = {r for r, step in steps.items() if step is Step.REMOVE and observed.replicas[r].status == IN_SYNC}
-    if any(step not in (Step.NOTHING, Step.RECORD) for region, step in steps.items() if region not in good):
-        # A replica that is InSync goes, to be made anew with its key, only when all others are right.
+    names = {*desired.replicas, *observed.owned}
+    regions = {name: _Region.of(name, observed, attempts.get(name) or Attempt(), now) for name in names}
+    outcomes = {name: _declared(regions[name], desired, observed) for name in desired.replicas}
+    reasons = {name: outcome for name, outcome in outcomes.items() if isinstance(outcome, str)}
+    steps = {name: Step.FAIL if isinstance(outcome, str) else outcome for name, outcome in outcomes.items()}
+    good = {name for name, step in steps.items() if step is Step.REMOVE and observed.replicas[name].status == IN_SYNC}
+    if any(step is not Step.NOTHING for name, step in steps.items() if name not in good):
+        # A good replica is removed, to be made again with its key, only when all others are right.
         steps |= dict.fromkeys(good, Step.WAIT)
     elif not good:
-        steps |= _undeclared(desired, observed, tried or {})
+        steps |= {name: _dropped(region, desired) for name, region in regions.items() if name not in desired.replicas}
     return Plan(steps, reasons)
 
 
-def _undeclared(desired: Desired, observed: Observed, tried: Mapping[str, Tried]) -> dict[str, Step]:
-    steps = {}
-    for region, claim in observed.claims.items():
-        if region in desired.replicas:
-            continue
-        if claim.owner.same_resource(desired.owner):
-            steps[region] = _dropped(region, claim, desired.policy, observed, tried.get(region, Tried()))
-        elif claim.owner.same_stack(desired.owner) and claim.taken_from == desired.owner.logical_id:
-            steps[region] = Step.LET_GO
-    return steps
+@dataclass(frozen=True, slots=True)
+class _Region:
+    """What the step for one Region depends on. ``there``: what the Region has; None if it was not asked."""
+
+    name: str
+    claim: Claim | None
+    replica: ReplicaStatus | None
+    there: ReplicaState | None
+    attempt: Attempt
+    lagging: bool
+
+    @classmethod
+    def of(cls, name: str, observed: Observed, attempt: Attempt, now: float) -> _Region:
+        """One Region of what was observed. ``lagging``: the observation may precede the last call."""
+        claim, replica = observed.claims.get(name), observed.replicas.get(name)
+        return cls(name, claim, replica, observed.in_region.get(name), attempt, now < attempt.not_before)
 
 
-def _declared(region: str, desired: Desired, observed: Observed, tried: Tried) -> tuple[Step, str]:
-    claim, replica = observed.claims.get(region), observed.replicas.get(region)
+def _declared(region: _Region, desired: Desired, observed: Observed) -> Step | str:
+    """The step for a declared Region, or the reason why it cannot become right."""
+    claim = region.claim
+    if claim and claim.stack != desired.owner.stack:
+        return _owned_elsewhere(region.name, claim, observed.arn)
+    if region.there is ReplicaState.STANDALONE:
+        return _promoted(observed.arn.in_region(region.name))
+    if claim and region.name not in observed.owned:
+        return Step.JOIN if claim.joined_by(desired.owner).fits else _too_many(claim.owners)
+    if region.replica is None:
+        return _absent(region, force=desired.force)
     if claim is None:
-        return (Step.ADD if replica is None else Step.ADOPT), ""
-    if not claim.owner.same_stack(desired.owner):
-        return Step.FAIL, _owned_elsewhere(region, claim, observed.arn)
-    if not claim.owner.same_resource(desired.owner):
-        return Step.TAKE_OVER, ""
-    if replica is None:
-        return (Step.WAIT if observed.elsewhere.get(region) is Elsewhere.REPLICA else Step.ADD), ""
-    if claim.origin is Origin.ADOPTED and not _has_key(desired.replicas[region], claim, replica):
-        return Step.FAIL, (
-            f"was there before this resource, with the key {replica.kms_key}, and is not re-keyed. "
-            f"Declare that KmsKeyId, or remove the replica so that this resource makes its own."
+        return Step.ADOPT
+    return _owned(region, region.replica, claim, desired, has_key=region.name in observed.with_declared_key)
+
+
+def _absent(region: _Region, *, force: bool) -> Step:
+    if region.attempt.rejected is Step.ADD:
+        # AWS may have rejected the call for a replica that the list does not show yet.
+        return Step.WAIT if region.lagging else Step.ADD
+    # There may be a replica on its way out, or, if the call is forced, a promoted secret that it would overwrite.
+    if region.there is None and (force or region.claim):
+        return Step.ASK
+    return Step.WAIT if region.there is ReplicaState.REPLICA else Step.ADD
+
+
+def _owned(region: _Region, replica: ReplicaStatus, claim: Claim, desired: Desired, *, has_key: bool) -> Step | str:
+    key, adopted = desired.replicas[region.name], claim.origin is Origin.ADOPTED
+    if adopted and not has_key:
+        return (
+            f"existed before this resource, with key {replica.kms_key}, and its key will not be changed. Set KmsKeyId "
+            "to that key, or remove the replica so that this resource makes its own."
         )
     if replica.status == FAILED:
-        return _failed(claim, replica, tried, force=desired.force)
+        return _failed(region, replica.message, adopted=adopted, force=desired.force)
     if replica.status != IN_SYNC:
-        return Step.WAIT, ""
-    return _in_sync(desired.replicas[region], claim, replica, tried)
+        return Step.WAIT
+    return Step.NOTHING if has_key else _another_key(region, replica.kms_key, key or DEFAULT_KEY)
 
 
-def _failed(claim: Claim, replica: ReplicaStatus, tried: Tried, *, force: bool) -> tuple[Step, str]:
-    enough = cure(replica.message, force=force).retries
-    if enough is not None and not tried.made:
-        # What failed before this run gets one try: the obstacle may be gone.
-        enough = max(1, enough)
-    exhausted = enough is not None and tried.retries >= enough
-    may_not_be_removed = tried.refused and claim.origin is Origin.ADOPTED
-    if exhausted or may_not_be_removed:
-        return Step.FAIL, advised(replica.message, force=force)
-    if tried.resting:
-        return Step.WAIT, ""
-    return (Step.REMOVE if tried.refused else Step.REPLICATE), ""
+def _failed(region: _Region, message: str, *, adopted: bool, force: bool) -> Step | str:
+    attempt = region.attempt
+    if attempt.repairs and region.lagging:
+        return Step.WAIT
+    if region.there is None:
+        return Step.ASK
+    retries = advice_for(message, force=force).retries
+    if retries is not None and not attempt.replicated:
+        # A replica that had already failed before this run is retried once: the cause may be gone.
+        retries = max(1, retries)
+    exhausted = retries is not None and attempt.repairs >= retries
+    rejected = attempt.rejected is Step.REPLICATE
+    if exhausted or (rejected and adopted):
+        return advised(message, force=force)
+    return Step.REMOVE if rejected else Step.REPLICATE
 
 
-def _in_sync(key: str | None, claim: Claim, replica: ReplicaStatus, tried: Tried) -> tuple[Step, str]:
-    if _has_key(key, claim, replica):
-        return (Step.NOTHING if claim.key_given(replica.kms_key) == fingerprint(key) else Step.RECORD), ""
-    if tried.made:
-        return Step.FAIL, f"has the key {replica.kms_key} although {key} was asked for."
-    if tried.rekeyed and tried.resting:
-        return Step.WAIT, ""
-    return (Step.REMOVE if tried.rekeyed or tried.refused else Step.REPLICATE), ""
+def _another_key(region: _Region, current: str, declared: str) -> Step | str:
+    attempt = region.attempt
+    if region.lagging and (attempt.replicated or attempt.key_changed):
+        return Step.WAIT
+    if attempt.replicated:
+        return f"has key {current} although {declared} was requested."
+    if region.there is None:
+        return Step.ASK
+    return Step.REMOVE if attempt.key_changed or attempt.rejected is Step.REPLICATE else Step.REPLICATE
 
 
-def _has_key(key: str | None, claim: Claim, replica: ReplicaStatus) -> bool:
-    """Whether a replica has a key. Where its names cannot be compared, the change of the property decides."""
-    same = same_key(key, replica.kms_key)
-    return same is SameKey.YES or (
-        same is SameKey.UNKNOWN and claim.key_given(replica.kms_key) in ("", fingerprint(key))
+def _dropped(region: _Region, desired: Desired) -> Step:
+    claim, replica, there = region.claim, region.replica, region.there
+    if claim and len(claim.owners) > 1:
+        return Step.LEAVE
+    if (claim and claim.origin is Origin.ADOPTED) or desired.policy is RemovalPolicy.RETAIN:
+        return Step.UNTAG
+    if there is None:
+        return Step.ASK
+    # A promoted secret is never removed: it may hold the only current value.
+    if there is ReplicaState.STANDALONE:
+        return Step.UNTAG
+    if replica is None:
+        return Step.WAIT if there is ReplicaState.REPLICA else Step.UNTAG
+    if desired.policy is RemovalPolicy.PROMOTE and there is not ReplicaState.GONE:
+        return _to_promote(region, in_sync=replica.status == IN_SYNC)
+    return Step.WAIT if region.lagging else Step.REMOVE
+
+
+def _to_promote(region: _Region, *, in_sync: bool) -> Step:
+    rejected = region.attempt.rejected is Step.PROMOTE
+    if region.there is ReplicaState.UNKNOWN:
+        # Promoting is tried all the same: removing would lose the replica.
+        return Step.UNTAG if region.attempt.promoted or rejected else Step.PROMOTE
+    # The replica in the Region may be an earlier one on its way out, which has to go before this one can be promoted.
+    return Step.WAIT if region.attempt.promoted or (rejected and not in_sync) else Step.PROMOTE
+
+
+def _promoted(replica: SecretArn) -> str:
+    return (
+        "was promoted to a standalone secret, which may hold newer values than the primary and is not overwritten. "
+        "To keep it, remove the Region from ReplicaRegions. To replicate to it again, save its value, delete it and "
+        f"redeploy: aws secretsmanager delete-secret --region {replica.region} --secret-id {replica} "
+        "--force-delete-without-recovery"
     )
 
 
-def _dropped(region: str, claim: Claim, policy: RemovalPolicy, observed: Observed, tried: Tried) -> Step:
-    if claim.taken_from:
-        return Step.HAND_BACK
-    if claim.origin is Origin.ADOPTED or policy is RemovalPolicy.RETAIN:
-        return Step.UNTAG
-    there = observed.elsewhere.get(region)
-    replica = observed.replicas.get(region)
-    if replica is None:
-        return Step.WAIT if there is Elsewhere.REPLICA else Step.UNTAG
-    if policy is RemovalPolicy.PROMOTE and there is Elsewhere.REPLICA:
-        # What is there may be an earlier replica on its way out, which is in the way of this one.
-        too_early = tried.refused and replica.status != IN_SYNC
-        return Step.WAIT if tried.promoted or too_early else Step.PROMOTE
-    # Where the Region does not answer, promoting is tried all the same: removing would lose the replica.
-    if policy is RemovalPolicy.PROMOTE and there is Elsewhere.UNVERIFIED and not tried.promoted:
-        return Step.UNTAG if tried.refused else Step.PROMOTE
-    return Step.WAIT if tried.resting else Step.REMOVE
-
-
 def _owned_elsewhere(region: str, claim: Claim, arn: SecretArn) -> str:
-    owner = claim.owner
-    who = f"{owner.logical_id} of stack {owner.stack_name or owner.stack}" if owner.logical_id else owner.stack
+    stack = claim.stack_name or claim.stack
+    who = f"{' and '.join(claim.owners)} of stack {stack}" if claim.owners else stack
     return (
         f"belongs to {who}. Remove it there first; if that stack is gone, release it with: "
-        f"aws secretsmanager untag-resource --region {arn.region} --secret-id {arn} "
-        f"--tag-keys cdk-replicated-secret:{region}"
+        f"aws secretsmanager untag-resource --region {arn.region} --secret-id {arn} --tag-keys {tag_key(region)}"
+    )
+
+
+def _too_many(owners: Sequence[str]) -> str:
+    return (
+        f"is declared by more resources of this stack than its tag can name: {', '.join(owners)}. "
+        "Declare it in one of them only."
     )

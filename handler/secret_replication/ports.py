@@ -1,52 +1,23 @@
-"""What the middle needs of the outside: Secrets Manager, a clock, a log and metrics, as Protocols."""
+"""What the service needs from outside, as Protocols: AWS, a clock, a log and metrics."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from .regions import SecretArn
-
-IN_SYNC = "InSync"
-FAILED = "Failed"
-
-
-@dataclass(frozen=True, slots=True)
-class ReplicaStatus:
-    """One entry of ReplicationStatus (F3). ``last_accessed`` is an ISO date, or empty."""
-
-    region: str
-    status: str
-    kms_key: str = ""
-    message: str = ""
-    last_accessed: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """DescribeSecret, as far as replication goes (F4)."""
-
-    arn: SecretArn
-    primary_region: str = ""
-    deleted: bool = False
-    tags: Mapping[str, str] = field(default_factory=dict)
-    replicas: Mapping[str, ReplicaStatus] = field(default_factory=dict)
-
-    @property
-    def is_replica(self) -> bool:
-        """A replica is what has a PrimaryRegion other than the Region asked (F19)."""
-        return self.primary_region not in ("", self.arn.region)
+from .model import Description, SecretArn
 
 
 class SecretsManager(Protocol):
-    """The six calls. The Region of the ARN decides which endpoint is called.
+    """The calls of Secrets Manager, and the one of KMS that replicas depend on.
 
-    Every one of them raises SecretNotFoundError, SecretDeletedError, AccessDeniedError, RefusedError or
-    UnavailableError, and nothing else.
+    The Region of the ARN decides which endpoint is called.
+
+    Each raises SecretNotFoundError, SecretDeletedError, AccessDeniedError, RejectedError or UnavailableError, and
+    nothing else.
     """
 
-    def describe(self, secret_id: str) -> Description:
+    def describe(self, secret: SecretArn | str) -> Description:
         """DescribeSecret; a name is looked up in the function's own Region."""
 
     def replicate(self, primary: SecretArn, replicas: Mapping[str, str | None], *, force: bool) -> None:
@@ -64,9 +35,12 @@ class SecretsManager(Protocol):
     def untag(self, primary: SecretArn, keys: Collection[str]) -> None:
         """UntagResource."""
 
+    def key_arn(self, region: str, alias: str) -> str:
+        """kms:DescribeKey: the ARN of the key behind an alias."""
+
 
 class Clock(Protocol):
-    """Seconds, and how to let some pass."""
+    """Seconds, and a way to let some pass."""
 
     def now(self) -> float:
         """Monotonic seconds."""
@@ -78,18 +52,24 @@ class Clock(Protocol):
 class Log(Protocol):
     """Structured lines; Powertools' Logger is one."""
 
+    def append_keys(self, **keys: Any) -> None:
+        """Add these keys to every line."""
+
     def info(self, msg: object, **keys: Any) -> None:
-        """What was done."""
+        """Log what was done."""
 
     def warning(self, msg: object, **keys: Any) -> None:
-        """What a person should look at."""
+        """Log what a person should look at."""
 
     def error(self, msg: object, **keys: Any) -> None:
-        """What failed."""
+        """Log what failed."""
 
 
 class Metrics(Protocol):
-    """Numbers for CloudWatch; Powertools' Metrics is one."""
+    """Numbers for CloudWatch; Powertools' EphemeralMetrics is one."""
+
+    def add_dimensions(self, **dimensions: str) -> None:
+        """Add a set of dimensions, beside the default ones."""
 
     def add_metric(self, name: str, unit: str, value: float) -> None:
-        """One number; ``unit`` as CloudWatch names them."""
+        """Add one number; ``unit`` as CloudWatch names them."""

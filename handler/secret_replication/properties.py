@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any
 
 from .errors import InvalidPropertyError, UnknownPropertyError
-from .regions import SecretArn, is_region
+from .model import Desired, RemovalPolicy, SecretArn, is_region
+from .ownership import Owner
 
 PROPERTIES = ("SecretId", "ReplicaRegions", "ForceOverwriteReplicaSecret", "ReplicaRemovalPolicy")
 # CloudFormation passes its own two along with ours.
@@ -20,83 +20,65 @@ KMS_KEY_ID_MAX_LENGTH = 2048  # F1
 _SECONDS = re.compile("[0-9]{1,9}")
 
 
-class RemovalPolicy(Enum):
-    """What becomes of an owned replica that is no longer declared."""
-
-    DELETE = "Delete"
-    RETAIN = "Retain"
-    PROMOTE = "Promote"
-
-
-@dataclass(frozen=True, slots=True)
-class Declaration:
-    """ResourceProperties.
-
-    ``secret_id``: ARN or name of the primary. ``replicas``: Region to KMS key (None: the default key).
-    """
-
-    secret_id: str
-    replicas: Mapping[str, str | None] = field(default_factory=dict)
-    force: bool = False
-    policy: RemovalPolicy = RemovalPolicy.DELETE
-
-
-def read(properties: object, region: str) -> Declaration:
-    """ResourceProperties of a Create or an Update.
+def read(properties: object, owner: Owner, region: str) -> Desired:
+    """What a Create or an Update declares.
 
     Args:
-        properties: as they arrive, every scalar a string (P2).
-        region: the Region that a primary given by name lives in.
+        properties: ResourceProperties as they arrive, every scalar a string (P2).
+        owner: the resource.
+        region: the Region where a primary given by name lives.
 
     Raises:
-        InvalidPropertyError: a property is missing, or has a value that is not allowed.
-        UnknownPropertyError: there is no such property.
+        InvalidPropertyError: If a property is missing, or has a value that is not allowed.
+        UnknownPropertyError: If there is no such property.
     """
     if not isinstance(properties, Mapping):
         raise InvalidPropertyError("ResourceProperties", properties, f"give {' and '.join(PROPERTIES[:2])}")
     unknown = sorted(set(properties) - set(PROPERTIES) - set(_CLOUDFORMATION_PROPERTIES))
     if unknown:
         raise UnknownPropertyError(unknown[0], PROPERTIES)
-    secret_id = _secret_id(properties.get("SecretId"))
-    arn = SecretArn.parse(secret_id)
-    return Declaration(
-        secret_id,
-        _replicas(properties.get("ReplicaRegions"), arn.region if arn else region),
+    secret = _secret(properties.get("SecretId"))
+    return Desired(
+        owner,
+        secret,
+        _replicas(properties.get("ReplicaRegions"), secret.region if isinstance(secret, SecretArn) else region),
         _boolean("ForceOverwriteReplicaSecret", properties.get("ForceOverwriteReplicaSecret", False)),
         _policy(properties.get("ReplicaRemovalPolicy", RemovalPolicy.DELETE.value)),
     )
 
 
-def read_to_delete(properties: object) -> Declaration:
-    """What a Delete needs, and no error: a Create refused for its properties is deleted with the same ones.
+def read_to_delete(properties: object, owner: Owner) -> Desired:
+    """What a Delete needs, and no error: a Create that was rejected for its properties is deleted with the same ones.
 
-    Such a resource owns nothing, so a policy that cannot be read means to leave the replicas alone.
+    Such a resource owns nothing, so a policy that cannot be read means to leave the replicas alone. Without a usable
+    SecretId, ``secret`` is empty.
     """
-    given: Mapping[str, Any] = properties if isinstance(properties, Mapping) else {}
-    try:
-        secret_id = _secret_id(given.get("SecretId"))
-    except InvalidPropertyError:
-        secret_id = ""
-    try:
-        policy = _policy(given.get("ReplicaRemovalPolicy", RemovalPolicy.DELETE.value))
-    except InvalidPropertyError:
-        policy = RemovalPolicy.RETAIN
-    return Declaration(secret_id, policy=policy)
+    known: Mapping[str, Any] = properties if isinstance(properties, Mapping) else {}
+    secret: SecretArn | str = ""
+    policy = RemovalPolicy.RETAIN
+    with contextlib.suppress(InvalidPropertyError):
+        secret = _secret(known.get("SecretId"))
+    with contextlib.suppress(InvalidPropertyError):
+        policy = _policy(known.get("ReplicaRemovalPolicy", RemovalPolicy.DELETE.value))
+    return Desired(owner, secret, policy=policy)
 
 
-def _secret_id(value: object) -> str:
+def _secret(value: object) -> SecretArn | str:
     allowed = "give the ARN or the name of the primary secret"
     if not isinstance(value, str) or not 1 <= len(value) <= SECRET_ID_MAX_LENGTH:
         raise InvalidPropertyError("SecretId", value, f"{allowed}, 1 to {SECRET_ID_MAX_LENGTH} characters")
-    if value.startswith("arn:") and SecretArn.parse(value) is None:
+    if not value.startswith("arn:"):
+        return value
+    arn = SecretArn.parse(value)
+    if arn is None:
         raise InvalidPropertyError("SecretId", value, f"this is not the ARN of a secret; {allowed}")
-    return value
+    return arn
 
 
 def _replicas(value: object, primary_region: str) -> dict[str, str | None]:
     if not isinstance(value, list):
         raise InvalidPropertyError(
-            "ReplicaRegions", value, 'give a list like ["eu-west-3"] or [{"Region": "eu-west-3"}]'
+            "ReplicaRegions", value, 'give a list such as ["eu-west-3"] or [{"Region": "eu-west-3"}]; [] means none'
         )
     replicas: dict[str, str | None] = {}
     for index, entry in enumerate(value):
@@ -122,7 +104,9 @@ def _replica(prop: str, entry: object) -> tuple[str, str | None]:
         raise UnknownPropertyError(f"{prop}.{unknown[0]}", REPLICA_KEYS)
     region, key = entry.get("Region"), entry.get("KmsKeyId")
     if not isinstance(region, str) or not is_region(region):
-        raise InvalidPropertyError(f"{prop}.Region", region, "this is not a Region name; write one like eu-west-3")
+        raise InvalidPropertyError(
+            f"{prop}.Region", region, "this is not a Region name; expected something like eu-west-3"
+        )
     if key is not None and (not isinstance(key, str) or len(key) > KMS_KEY_ID_MAX_LENGTH):
         raise InvalidPropertyError(f"{prop}.KmsKeyId", key, "give the ARN, ID or alias of a key in that Region")
     return region, key or None
@@ -146,6 +130,6 @@ def _policy(value: object) -> RemovalPolicy:
 
 
 def service_timeout(properties: object) -> int | None:
-    """Seconds. CloudFormation checks ServiceTimeout itself (P2): what cannot be read sets no earlier deadline."""
+    """Seconds. CloudFormation checks ServiceTimeout itself (P2), so a value that is not a number is ignored."""
     value = properties.get("ServiceTimeout") if isinstance(properties, Mapping) else None
     return int(value) if isinstance(value, int | str) and _SECONDS.fullmatch(str(value)) else None

@@ -1,197 +1,196 @@
-"""Reconcile: observe, plan, apply, wait, until nothing is left to do or the deadline comes."""
+"""Reconcile: observe, plan, apply, wait, until nothing is left to do or the deadline passes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
 
-from .apply import calls
+from .advice import advised, of_regions
+from .apply import Applier
+from .attempts import Attempt
+from .clock import LAG, Deadline, Persistence
 from .errors import (
     AccessDeniedError,
     DeadlineError,
-    RefusedError,
+    NotOwnedError,
+    ReplicaFailedError,
     ReplicationError,
-    SecretDeletedError,
-    SecretNotFoundError,
     SupersededError,
     ThrottledError,
 )
-from .memory import STALE, Memory
-from .observe import observe
-from .outcome import failure, overdue
-from .plan import Plan, Step, plan
-from .ports import FAILED, IN_SYNC, Log, SecretsManager
-from .reasons import advised
-from .situation import Desired, Elsewhere, Observed
-from .wait import Patience
+from .model import FAILED, IN_SYNC, Desired, Observed, ReplicaState, Step
+from .observe import Observer
+from .plan import Plan, plan
+from .ports import Log, SecretsManager
 
-# IAM is eventually consistent: a right given moments ago may not work for this long.
-ACCESS_GRACE = 60.0
-# When nothing but these was to do, the next look would only confirm it.
-_ONLY_TAGS = {Step.NOTHING, Step.RECORD, Step.UNTAG, Step.HAND_BACK, Step.LET_GO}
+# If a plan holds nothing but these, the next round would only confirm it.
+_FINAL = {Step.NOTHING, Step.UNTAG}
 
 
 class Reconciler:
-    """One run for one resource.
+    """One run for one resource. ``observed``: the last observation. ``unverified``: Regions that did not respond."""
 
-    ``observed`` is its last look. ``unverified``: dropped Regions that could not be asked whether the replica is gone.
-    """
-
-    def __init__(
-        self, aws: SecretsManager, desired: Desired, patience: Patience, log: Log, known: Callable[[str], None]
-    ) -> None:
-        self._aws, self._desired, self._patience, self._log, self._known = aws, desired, patience, log, known
-        self._memory = Memory(patience.clock)
-        self._since: dict[str, float] = {}
+    def __init__(self, aws: SecretsManager, desired: Desired, deadline: Deadline, log: Log) -> None:
+        self._aws, self._desired, self._deadline, self._log = aws, desired, deadline, log
+        self._attempts: defaultdict[str, Attempt] = defaultdict(Attempt)
+        self._observer = Observer(aws, desired, deadline.clock)
+        self._applier = Applier(aws, desired, self._attempts)
+        clock = deadline.clock
+        self._second_look = Persistence(clock, LAG)
+        self._lost_tags = Persistence(clock, LAG)
+        self._no_response = Persistence(clock, deadline.grace)
+        self._denied = Persistence(clock, deadline.grace)
         self._rest = 0.0
         self.observed: Observed | None = None
         self.unverified: set[str] = set()
 
-    @property
-    def physical_id(self) -> str:
-        """The primary's ARN, empty until it was seen."""
-        return str(self.observed.arn) if self.observed else ""
-
-    @property
-    def _grace(self) -> float:
-        """Seconds for what may yet heal: a minute, or half of the time where that is short."""
-        return min(ACCESS_GRACE, (self._patience.deadline - self._patience.start) / 2)
-
-    @property
-    def waited(self) -> float:
-        """Seconds since the run began."""
-        return self._patience.waited
-
-    def run(self, secret_id: str) -> Observed:
-        """Make ``desired`` true of the secret.
+    def run(self) -> Observed:
+        """Make what is declared true.
 
         Returns:
             What was observed when nothing was left to do.
 
         Raises:
-            ReplicationError: it cannot become true, or did not within the time.
+            ReplicationError: If it cannot become true, or did not before the deadline.
         """
         while True:
             growth = 1.0
             try:
-                if self._round(secret_id) and self.observed:
+                if self._round() and self.observed:
                     return self.observed
-                self._since.pop("denied", None)
+                self._denied.clear()
+                self._observer.forget()
             except ReplicationError as error:
                 # botocore has waited already, at random.
                 growth = 0.0 if isinstance(error, ThrottledError) else 0.5
-                if not error.retryable:
-                    raise
-                if isinstance(error, AccessDeniedError) and not self._within("denied", self._grace):
-                    raise AccessDeniedError(advised(str(error), error.words)) from error
-                if self._patience.over:
-                    raise type(error)(f"{error}. {overdue(self.waited, self._desired, self.observed)}") from error
-            if self._patience.over:
-                raise DeadlineError(overdue(self.waited, self._desired, self.observed))
-            self._patience.pause(self._rest, growth=growth)
+                self._raise_if_final(error)
+            if self._deadline.passed:
+                raise DeadlineError(self._overdue())
+            self._deadline.pause(self._rest, growth=growth)
 
-    def _round(self, secret_id: str) -> bool:
-        """One look and what follows from it. True when nothing is left to do."""
+    def _raise_if_final(self, error: ReplicationError) -> None:
+        if not error.retryable:
+            raise error
+        if isinstance(error, AccessDeniedError) and self._denied.holds():
+            raise AccessDeniedError(advised(str(error), error.aws_message)) from error
+        if self._deadline.passed:
+            raise type(error)(f"{error}. {self._overdue()}") from error
+
+    def _round(self) -> bool:
+        """One observation and what follows from it. True if nothing is left to do."""
         self._rest = 0.0
-        # A name is looked up once: the secret may be deleted and made again under it.
-        observed = observe(self._aws, self.physical_id or secret_id, self._desired, sure=self._memory.fresh)
-        first, self.observed = self.observed is None, observed
-        if first:
-            self._known(self.physical_id)
-        if self._superseded(observed) or self._unverified(observed):
+        # A name is resolved once: the secret may be deleted and made again under it.
+        self.observed = self._observer.observe(self.observed.arn if self.observed else self._desired.secret)
+        if not self._check_still_owned(self.observed):
             return False
-        steps = plan(self._desired, observed, self._memory.tried())
-        if steps.done:
-            return self._patience.clock.now() >= self._memory.settled_at
-        if self._hesitates(steps, observed):
-            # One more look decides, and not sooner.
-            self._rest = STALE
+        steps, self.observed = self._plan(self.observed)
+        if not self._regions_respond(self.observed):
+            return False
+        if steps.waits:
+            return steps.done
+        if self._needs_second_look(steps, self.observed):
+            self._rest = LAG
             return False
         if steps.regions(Step.FAIL):
-            raise failure(steps, self._desired, observed)
-        self._tell(steps, observed)
-        carried_out = self._apply(steps, observed)
-        return carried_out and set(steps.steps.values()) <= _ONLY_TAGS
+            raise self._failure(steps, self.observed)
+        self._log_plan(steps, self.observed)
+        complete = self._applier.apply(steps, self.observed, self._deadline.clock.now())
+        return complete and set(steps.steps.values()) <= _FINAL
 
-    def _apply(self, steps: Plan, observed: Observed) -> bool:
-        """Make the plan's calls. True when all of them were carried out."""
-        alone, final, complete = set(self._memory.alone), [], True
-        for call in calls(self._aws, steps, self._desired, observed, alone):
-            self._memory.begun(call)
-            try:
-                call.make()
-            except (SecretNotFoundError, SecretDeletedError):
-                self._memory.missed(call)
-                return False  # It went away meanwhile; the next look tells what.
-            except RefusedError as error:
-                complete = False
-                try:
-                    self._memory.refused(call, error)
-                except RefusedError as refusal:
-                    final.append(str(refusal))
-                if not alone.issuperset(call.regions):
-                    break
-            else:
-                taken_over = call.step is None and bool(steps.regions(Step.TAKE_OVER))
-                self._memory.carried_out(call, observed, taken_over=taken_over)
-        if final:
-            raise RefusedError("; ".join(final))
-        return complete
+    def _plan(self, observed: Observed) -> tuple[Plan, Observed]:
+        """Plan, and ask the Regions on which the plan depends, until it depends on none."""
+        while True:
+            steps = plan(self._desired, observed, self._attempts, self._deadline.clock.now())
+            if not (unasked := steps.regions(Step.ASK)):
+                return steps, observed
+            observed = self._observer.ask(observed, unasked)
 
-    def _hesitates(self, steps: Plan, observed: Observed) -> bool:
-        """Whether to look once more before something is taken away, or is said to have failed for good.
-
-        A look can be stale, and a resource from which another takes a replica over may work at the same time.
-        """
-        taking = {step.name: steps.regions(step) for step in (Step.REMOVE, Step.PROMOTE) if steps.regions(step)}
-        failing = steps.regions(Step.FAIL)
-        others = [r for r in self._desired.replicas if r not in failing and observed.state(r) not in (IN_SYNC, FAILED)]
-        if failing and others:
-            return self._within(f"failing {failing}", STALE)
-        return bool(taking) and self._within(f"taking {taking}", STALE)
-
-    def _superseded(self, observed: Observed) -> bool:
-        """A Create whose Delete comes meanwhile (P4) sees what it added, or its tags, gone: it must not add again."""
-        ours = set(observed.ours(self._desired.owner))
-        self._memory.claimed |= ours
-        lost = (self._memory.claimed & set(self._desired.replicas)) - ours
-        lost |= self._memory.added - set(observed.replicas)
-        if not lost:
-            self._since.pop("lost", None)
-            return False
-        if self._within("lost", STALE):
+    def _regions_respond(self, observed: Observed) -> bool:
+        """Whether the Regions that were asked responded, or have not for so long that the plan goes on without them."""
+        if not observed.in_region:
             return True
-        # Between the tag and the call a Delete can have seen nothing to remove: what this run added, it takes back.
-        if strays := sorted(
-            r for r in lost & self._memory.added if r in observed.replicas and r not in observed.claims
-        ):
-            for region in strays:
-                self._say(region, Step.REMOVE)
-            self._aws.remove(observed.arn, strays)
+        unknown = ReplicaState.UNKNOWN in observed.in_region.values()
+        return self._no_response.holds(unknown) or not unknown
+
+    def _check_still_owned(self, observed: Observed) -> bool:
+        """Whether what this run tagged and added is still there. Otherwise its own Delete may have come (P4).
+
+        Raises:
+            SupersededError: If it has been missing for some seconds: nothing may be added again.
+        """
+        for region in observed.owned:
+            self._attempts[region].owners = observed.claims[region].owners
+        lost = [region for region in self._desired.replicas if self._is_lost(region, observed)]
+        if not lost:
+            self._lost_tags.clear()
+            return True
+        if not self._lost_tags.holds(lost):
+            return False
+        # Between the tag and the call, a Delete may have seen nothing to remove: what this run added, it removes.
+        added = [r for r in lost if self._attempts[r].added and r in observed.replicas and r not in observed.claims]
+        if added:
+            for region in added:
+                self._log_step(region, Step.REMOVE)
+            self._aws.remove(observed.arn, added)
         raise SupersededError(
-            f"what this run added to {', '.join(sorted(lost))}, or the tag that records it, is gone: "
-            "a Delete of this resource, another resource, or somebody by hand, came meanwhile"
+            f"what this run added to {', '.join(sorted(lost))}, or the tag that records it, has disappeared: this "
+            "resource was deleted, or another resource or person changed it, during the deployment"
         )
 
-    def _unverified(self, observed: Observed) -> bool:
-        """Whether a replica Region does not answer, and may yet: a minute is how long that is hoped for."""
-        if Elsewhere.UNVERIFIED in observed.elsewhere.values():
-            return self._within("unverified", self._grace)
-        self._since.pop("unverified", None)
-        return False
+    def _is_lost(self, region: str, observed: Observed) -> bool:
+        attempt, claim = self._attempts[region], observed.claims.get(region)
+        if attempt.added and region not in observed.replicas:
+            return True
+        if not attempt.owners or region in observed.owned:
+            return False
+        # A new owner that wrote the tag at the same moment has overwritten ours; then this resource joins again.
+        return claim is None or claim.stack != self._desired.owner.stack or set(claim.owners) <= set(attempt.owners)
 
-    def _within(self, what: str, seconds: float) -> bool:
-        """Whether it is less than ``seconds`` ago that this was first so."""
-        now = self._patience.clock.now()
-        return now - self._since.setdefault(what, now) < seconds
+    def _needs_second_look(self, steps: Plan, observed: Observed) -> bool:
+        """Whether to observe once more before a replica is taken away, or a failure is reported.
 
-    def _tell(self, steps: Plan, observed: Observed) -> None:
+        An observation can lag (F25), and a resource that shares a replica may be running at the same time.
+        """
+        failing = steps.regions(Step.FAIL)
+        settling = [region for region in self._desired.replicas if observed.describe(region) not in (IN_SYNC, FAILED)]
+        others = failing and set(settling) - set(failing)
+        taking = steps.regions(Step.REMOVE, Step.PROMOTE)
+        finding = (failing if others else [], taking)
+        return any(finding) and not self._second_look.holds(finding)
+
+    def _failure(self, steps: Plan, observed: Observed) -> ReplicationError:
+        """The Regions that cannot become right, and beside them those that have failed but may yet heal."""
+        failing = steps.regions(Step.FAIL)
+        reasons = self._failed(observed) | {region: steps.reasons[region] for region in failing}
+        held = [observed.claims[region] for region in failing if region in observed.claims]
+        foreign = any(claim.stack != self._desired.owner.stack for claim in held)
+        return (NotOwnedError if foreign else ReplicaFailedError)(of_regions(reasons))
+
+    def _overdue(self) -> str:
+        """Every Region's status at the deadline, and what to do about those that have failed."""
+        began = f"not finished after {self._deadline.waited:.0f} s"
+        if self.observed is None:
+            return began
+        regions = sorted({*self._desired.replicas, *self.observed.owned})
+        states = "; ".join(f"{region} {self.observed.describe(region)}" for region in regions)
+        return f"{began}: {states}. {of_regions(self._failed(self.observed))}".rstrip(" .")
+
+    def _failed(self, observed: Observed) -> dict[str, str]:
+        listed = {region: observed.replicas[region] for region in self._desired.replicas if region in observed.replicas}
+        return {
+            region: advised(replica.message, force=self._desired.force)
+            for region, replica in listed.items()
+            if replica.status == FAILED
+        }
+
+    def _log_plan(self, steps: Plan, observed: Observed) -> None:
         for region, step in steps.steps.items():
             if step not in (Step.NOTHING, Step.WAIT):
-                self._say(region, step)
-            if step is Step.UNTAG and observed.elsewhere.get(region) is Elsewhere.UNVERIFIED:
+                self._log_step(region, step)
+            if step is Step.UNTAG and observed.in_region.get(region) is ReplicaState.UNKNOWN:
                 self.unverified.add(region)
-                words = f"{region}: no answer from there, could not verify that the replica is gone"
-                self._log.warning(words, action=step.name, region=region, secret=self.physical_id)
+                text = f"{region}: no response from there, could not verify that the replica is gone"
+                self._log.warning(text, action=step.name, region=region, secret=str(observed.arn))
 
-    def _say(self, region: str, step: Step) -> None:
-        self._log.info(f"{region}: {step.value}", action=step.name, region=region, secret=self.physical_id)
+    def _log_step(self, region: str, step: Step) -> None:
+        secret = str(self.observed.arn) if self.observed else ""
+        self._log.info(f"{region}: {step.value}", action=step.name, region=region, secret=secret)

@@ -1,4 +1,4 @@
-"""The one module that speaks to AWS: boto3 in, our words out."""
+"""The one module that calls AWS, by boto3: its responses as our value types, its errors as ours."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from botocore.exceptions import BotoCoreError, ClientError, NoRegionError, Param
 
 from .errors import (
     AccessDeniedError,
-    RefusedError,
+    RejectedError,
     ReplicationError,
     SecretDeletedError,
     SecretNotFoundError,
     ThrottledError,
     UnavailableError,
 )
-from .ports import Description, ReplicaStatus
-from .regions import SecretArn
+from .model import Description, ReplicaStatus, SecretArn
 
-# Secrets Manager answers in well under a second; a Region that does not must not eat the deadline. Two attempts: the
-# run itself goes on looking, with pauses.
+# Secrets Manager responds in well under a second; a Region that does not must not use up the deadline. Two attempts:
+# the run itself retries, with pauses.
 CONFIG = Config(
     connect_timeout=3,
     read_timeout=10,
@@ -35,43 +34,43 @@ _ERRORS: Mapping[str, type[ReplicationError]] = {
     **dict.fromkeys(
         ("ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "Throttling"), ThrottledError
     ),
-    # The machine's clock, which is put right while the function runs.
+    # The machine's clock is wrong; it is corrected while the function runs.
     **dict.fromkeys(("RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"), UnavailableError),
 }
 _SERVER_ERROR = 500
-# F17: InvalidRequestException is also what a secret scheduled for deletion answers.
+# F17: a secret that is scheduled for deletion gives an InvalidRequestException, too.
 _MARKED_FOR_DELETION = "marked for deletion"
 
 
 class Boto3SecretsManager:
-    """``ports.SecretsManager`` over boto3. One client for each Region, made when it is first needed.
+    """``ports.SecretsManager`` over boto3. One client for each service and Region, made when it is first needed.
 
     Args:
         region: where a secret given by name lives.
-        client: makes a Secrets Manager client for a Region.
+        client: makes a client of a service for a Region. Default: boto3's.
     """
 
-    def __init__(self, region: str, client: Callable[[str], Any] | None = None) -> None:
+    def __init__(self, region: str, client: Callable[[str, str], Any] | None = None) -> None:
         self._region = region
         self._make = client or _client
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str], Any] = {}
 
-    def describe(self, secret_id: str) -> Description:
+    def describe(self, secret: SecretArn | str) -> Description:
         """DescribeSecret."""
-        arn = SecretArn.parse(secret_id)
-        answer = self._call(arn.region if arn else self._region, "describe_secret", secret_id, SecretId=secret_id)
-        if "ARN" not in answer:
-            # botocore takes an answer that was cut short on the way for an empty one.
-            raise UnavailableError(f"DescribeSecret on {secret_id} was answered without an ARN")
-        found = SecretArn.parse(answer["ARN"])
-        if found is None:
-            raise RefusedError(f"DescribeSecret on {secret_id} answered {answer['ARN']}, which is no secret's ARN")
+        region, secret_id = (secret.region if isinstance(secret, SecretArn) else self._region), str(secret)
+        response = self._call("secretsmanager", region, "describe_secret", secret_id, SecretId=secret_id)
+        if "ARN" not in response:
+            # botocore returns an empty response if it was cut short on the way.
+            raise UnavailableError(f"the response of DescribeSecret on {secret} has no ARN")
+        arn = SecretArn.parse(response["ARN"])
+        if arn is None:
+            raise RejectedError(f"DescribeSecret on {secret} returned {response['ARN']}, which is not a secret's ARN")
         return Description(
-            found,
-            primary_region=answer.get("PrimaryRegion", ""),
-            deleted="DeletedDate" in answer,
-            tags={tag["Key"]: tag["Value"] for tag in answer.get("Tags", [])},
-            replicas={entry["Region"]: _status(entry) for entry in answer.get("ReplicationStatus", [])},
+            arn,
+            primary_region=response.get("PrimaryRegion", ""),
+            deleted="DeletedDate" in response,
+            tags={tag["Key"]: tag["Value"] for tag in response.get("Tags", [])},
+            replicas={entry["Region"]: _status(entry) for entry in response.get("ReplicationStatus", [])},
         )
 
     def replicate(self, primary: SecretArn, replicas: Mapping[str, str | None], *, force: bool) -> None:
@@ -100,32 +99,39 @@ class Boto3SecretsManager:
         """UntagResource."""
         self._write("untag_resource", primary, TagKeys=sorted(keys))
 
-    def _write(self, operation: str, arn: SecretArn, **parameters: object) -> None:
-        self._call(arn.region, operation, str(arn), SecretId=str(arn), **parameters)
+    def key_arn(self, region: str, alias: str) -> str:
+        """kms:DescribeKey."""
+        arn: str = self._call("kms", region, "describe_key", alias, KeyId=alias)["KeyMetadata"]["Arn"]
+        return arn
 
-    def _call(self, region: str, operation: str, subject: str, **parameters: object) -> dict[str, Any]:
-        """One call, its errors in our words: the verb, the secret, the Region, then AWS's own."""
+    def _write(self, operation: str, arn: SecretArn, **parameters: object) -> None:
+        secret_id = str(arn)
+        self._call("secretsmanager", arn.region, operation, secret_id, SecretId=secret_id, **parameters)
+
+    def _call(self, service: str, region: str, operation: str, subject: str, **parameters: object) -> dict[str, Any]:
+        """One call, its errors as ours: AWS's message, then the verb, the subject and the Region."""
         what = f"{operation} on {subject} in {region}"
+        place = (service, region)
         try:
-            if region not in self._clients:
-                self._clients[region] = self._make(region)
-            answer: dict[str, Any] = getattr(self._clients[region], operation)(**parameters)
+            if place not in self._clients:
+                self._clients[place] = self._make(*place)
+            response: dict[str, Any] = getattr(self._clients[place], operation)(**parameters)
         except ClientError as error:
             code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
             passing = error.response["ResponseMetadata"]["HTTPStatusCode"] >= _SERVER_ERROR
-            kind = _ERRORS.get(code, UnavailableError if passing else RefusedError)
-            if kind is RefusedError and _MARKED_FOR_DELETION in message:
+            kind = _ERRORS.get(code, UnavailableError if passing else RejectedError)
+            if kind is RejectedError and _MARKED_FOR_DELETION in message:
                 kind = SecretDeletedError
             raise kind(f"{code}: {message} ({what})", f"{code}: {message}") from error
         except (ParamValidationError, NoRegionError) as error:
-            raise RefusedError(f"{error} ({what})") from error
+            raise RejectedError(f"{error} ({what})") from error
         except BotoCoreError as error:
             raise UnavailableError(f"{error} ({what})") from error
-        return answer
+        return response
 
 
-def _client(region: str) -> Any:
-    return boto3.client("secretsmanager", region_name=region, config=CONFIG)
+def _client(service: str, region: str) -> Any:
+    return boto3.client(service, region_name=region, config=CONFIG)
 
 
 def _status(entry: Mapping[str, Any]) -> ReplicaStatus:

@@ -1,117 +1,147 @@
-"""One request to one answer: the whole of what the function does, without the protocol around it."""
+"""One request to one response: all of what the function does, without the protocol around it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import replace
 
-from .answer import Answer, check_that_it_fits, success
-from .errors import RefusedError, ReplicationError, SecretDeletedError, SecretNotFoundError
-from .ownership import Owner
+from .clock import Deadline
+from .errors import RejectedError, ReplicationError, SecretDeletedError, SecretNotFoundError
+from .model import FAILED, IN_SYNC, Desired
 from .ports import Clock, Log, Metrics, SecretsManager
-from .properties import Declaration
+from .properties import read, read_to_delete, service_timeout
 from .reconcile import Reconciler
-from .regions import SecretArn
-from .report import report
-from .request import Operation, Request, fallback_physical_id, parse
-from .situation import Desired, Observed
-from .wait import Patience
+from .request import Request, RequestType
+from .response import Response, check_size, deleted, failed, succeeded
 
-# Seconds kept back for the answer itself, out of what Lambda and ServiceTimeout allow: a PUT and its retries.
-ANSWER_MARGIN = 15.0
+NAME = "cdk-replicated-secret"
+# Seconds of what Lambda and ServiceTimeout allow that are kept for the response: a PUT and its retries.
+RESPONSE_MARGIN = 15.0
 
 
-def serve(
-    event: Mapping[str, Any],
-    *,
-    aws: SecretsManager,
-    clock: Clock,
-    log: Log,
-    metrics: Metrics,
-    region: str,
-    seconds: float,
-    known: Callable[[str], None] = lambda _: None,
-) -> Answer:
-    """Carry out a checked event.
+class Service:
+    """Serves one request.
 
     Args:
-        event: the custom resource request.
-        aws: Secrets Manager.
+        aws: Secrets Manager and KMS.
         clock: time.
-        log: where the steps are told; never the event, the ResponseURL or the attributes.
-        metrics: where the numbers go.
+        log: gets a line for each step; never the event, the ResponseURL or the attributes.
+        metrics: gets the numbers.
         region: where a primary given by name lives.
-        seconds: what Lambda has left for this invocation.
-        known: called with the primary's ARN as soon as it is known, for an answer that has to go out before the end.
-
-    Returns:
-        The answer, a failed one included: every ReplicationError becomes its reason.
     """
-    try:
-        request = parse(event, region=region)
-    except ReplicationError as error:
-        log.error(str(error), action="ANSWER", region="", secret="")  # noqa: TRY400 - the words are all there is to tell
-        return Answer(fallback_physical_id(event), _reason(error))
-    regions = sorted(request.declaration.replicas)
 
-    def seen(arn: str) -> None:
-        known(arn)
-        check_that_it_fits(arn, regions, event)
+    def __init__(self, aws: SecretsManager, clock: Clock, log: Log, metrics: Metrics, region: str) -> None:
+        self._aws, self._clock, self._log, self._metrics, self._region = aws, clock, log, metrics, region
+        self._run: Reconciler | None = None
 
-    patience = Patience.lasting(clock, _time_to_work(request, seconds))
-    run = Reconciler(aws, _desired(request), patience, log, seen)
-    answer = _carry_out(request, run, lambda observed: success(observed, regions, event))
-    report(request, run, answer, log, metrics)
-    if request.previous and not answer.reason:
-        known_ids = (answer.physical_id, request.physical_id)
-        _take_back(request.owner, request.previous, known_ids, aws, patience, log)
-    return answer
+    @property
+    def primary(self) -> str:
+        """The primary's ARN, which is the resource's id; empty until it was observed."""
+        return str(self._run.observed.arn) if self._run and self._run.observed else ""
 
+    def handle(self, request: Request, seconds: float) -> Response:
+        """Carry out a request.
 
-def _take_back(
-    owner: Owner, previous: Declaration, known_ids: tuple[str, str], aws: SecretsManager, patience: Patience, log: Log
-) -> None:
-    """Delete what an update to another secret got done there before it failed: this is its rollback.
+        Args:
+            request: CloudFormation's.
+            seconds: what Lambda has left for this invocation.
 
-    CloudFormation sends Deletes for the ids that it knows, which are the answer's and the one from before; another
-    secret than these it may never have heard of (P11).
-    """
-    try:
-        other = str(aws.describe(previous.secret_id).arn)
-        if other not in known_ids:
-            Reconciler(aws, Desired(owner, policy=previous.policy), patience, log, lambda _: None).run(other)
-    except ReplicationError as error:
-        log.warning(f"the rollback could not clean up: {error}", action="ANSWER", region="", secret=previous.secret_id)
+        Returns:
+            The response. A ReplicationError becomes its reason.
+        """
+        self._log.append_keys(
+            stack=request.stack_id,
+            logical_id=request.logical_id,
+            request_type=request.request_type,
+            request_id=request.request_id,
+        )
+        # A set of its own, beside the service alone: alarms take one or the other.
+        self._metrics.add_dimensions(service=NAME, request_type=str(request.request_type))
+        deadline = Deadline(self._clock, _time_to_work(request, seconds))
+        desired = None
+        try:
+            desired = self._desired(request)
+            response = self._respond(request, desired, deadline)
+        except ReplicationError as error:
+            response = failed(request, self.primary or request.physical_id, f"{error.code}: {error}")
+        self._report(request, desired, response, deadline)
+        if desired and not response.reason and request.type is RequestType.UPDATE:
+            self._clean_up_other_secret(request, desired, response, deadline)
+        return response
 
+    def _desired(self, request: Request) -> Desired:
+        if request.type is RequestType.DELETE:
+            # The ARN that its Create responded with, never the name, which may be reused.
+            desired = read_to_delete(request.properties, request.owner)
+            return replace(desired, secret=request.primary or desired.secret)
+        desired = read(request.properties, request.owner, self._region)
+        check_size(request, desired, self._region)
+        return desired
 
-def _carry_out(request: Request, run: Reconciler, succeeded: Callable[[Observed], Answer]) -> Answer:
-    deleting = request.operation is Operation.DELETE
-    try:
-        if request.has_nothing_to_delete:
-            return Answer(request.physical_id)
-        observed = run.run(request.secret_id)
-        return Answer(request.physical_id) if deleting else succeeded(observed)
-    except ReplicationError as error:
-        # Where even the first look is refused and no Create ever answered with an ARN, that Create failed for the same.
-        never_seen = not run.physical_id and SecretArn.parse(request.physical_id) is None
-        never_ours = isinstance(error, RefusedError) and never_seen
-        if deleting and (never_ours or isinstance(error, SecretNotFoundError | SecretDeletedError)):
-            return Answer(request.physical_id)
-        return Answer(run.physical_id or request.physical_id, _reason(error))
+    def _respond(self, request: Request, desired: Desired, deadline: Deadline) -> Response:
+        if request.type is RequestType.DELETE:
+            return self._delete(request, desired, deadline)
+        self._run = Reconciler(self._aws, desired, deadline, self._log)
+        return succeeded(request, self._run.run(), desired.replicas)
 
+    def _delete(self, request: Request, desired: Desired, deadline: Deadline) -> Response:
+        if request.has_placeholder_id or not desired.secret:
+            return deleted(request)
+        self._run = Reconciler(self._aws, desired, deadline, self._log)
+        try:
+            self._run.run()
+        except (SecretNotFoundError, SecretDeletedError):
+            return deleted(request)
+        except RejectedError:
+            # If AWS rejects even the first call, and no Create has responded with an ARN, that Create failed likewise.
+            if self._run.observed or request.primary:
+                raise
+        return deleted(request)
 
-def _desired(request: Request) -> Desired:
-    declaration = request.declaration
-    return Desired(request.owner, declaration.replicas, declaration.force, declaration.policy)
+    def _clean_up_other_secret(
+        self, request: Request, desired: Desired, response: Response, deadline: Deadline
+    ) -> None:
+        """If this is the rollback of an update to another secret, delete what that update did there before it failed.
+
+        CloudFormation sends Deletes for the ids that it knows, which are the response's and the one from before; it may
+        never have heard of another secret than these (P11).
+        """
+        previous = read_to_delete(request.old_properties, request.owner)
+        if previous.secret in ("", desired.secret):
+            return
+        try:
+            other = self._aws.describe(previous.secret).arn
+            if str(other) not in (response.physical_id, request.physical_id):
+                Reconciler(self._aws, replace(previous, secret=other), deadline, self._log).run()
+        except ReplicationError as error:
+            text = f"the rollback could not clean up: {error}"
+            self._log.warning(text, action="RESPOND", region="", secret=str(previous.secret))
+
+    def _report(self, request: Request, desired: Desired | None, response: Response, deadline: Deadline) -> None:
+        """Log how the request ended, and count.
+
+        ``ReplicasInSync`` and ``ReplicasFailed`` count the declared replicas when last observed, ``ReplicasUnverified``
+        the dropped ones whose Regions could not be asked; ``SecondsToInSync`` is how long a Create or an Update took.
+        """
+        regions = sorted(desired.replicas) if desired else []
+        name = f"{request.request_type} of {request.owner.logical_id}"
+        line = {"action": "RESPOND", "region": ",".join(regions), "secret": response.physical_id}
+        if response.reason:
+            self._log.error(f"{name}: {response.reason}", **line)
+        else:
+            self._log.info(f"{name}: done", **line)
+        listed = self._run.observed.replicas if self._run and self._run.observed else {}
+        statuses = [listed[region].status for region in regions if region in listed]
+        unverified = len(self._run.unverified) if self._run else 0
+        self._metrics.add_metric("ReplicasInSync", "Count", statuses.count(IN_SYNC))
+        self._metrics.add_metric("ReplicasFailed", "Count", statuses.count(FAILED))
+        self._metrics.add_metric("ReplicasUnverified", "Count", unverified)
+        if not response.reason and request.type is not RequestType.DELETE:
+            self._metrics.add_metric("SecondsToInSync", "Seconds", deadline.waited)
 
 
 def _time_to_work(request: Request, seconds: float) -> float:
-    timeout = request.service_timeout
+    timeout = service_timeout(request.properties)
     if timeout is None:
-        return seconds - ANSWER_MARGIN
-    # A timeout that is shorter than the margin still leaves half of it for a look.
-    return min(seconds - ANSWER_MARGIN, max(timeout - ANSWER_MARGIN, timeout / 2))
-
-
-def _reason(error: ReplicationError) -> str:
-    return f"{error.code}: {error}"
+        return seconds - RESPONSE_MARGIN
+    # A timeout that is shorter than the margin still leaves half of it for one round.
+    return min(seconds - RESPONSE_MARGIN, max(timeout - RESPONSE_MARGIN, timeout / 2))

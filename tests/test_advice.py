@@ -1,11 +1,13 @@
-"""AWS's words, each with what to do."""
+"""AWS's messages, each with what to do."""
 
 from __future__ import annotations
 
 import pytest
 
-from secret_replication.answer import shortened
-from secret_replication.reasons import advised, cure, of_regions
+from secret_replication.advice import advice_for, advised, of_regions
+from secret_replication.request import Request
+from secret_replication.response import failed
+from tests.support import event
 
 FAILED = "Replication failed: "
 MESSAGES = [
@@ -23,27 +25,27 @@ MESSAGES = [
         None,
         "allow that action",
     ),
-    ("A network error occurred.", None, "wait, and deploy again"),
-    ("", None, "wait, and deploy again"),
+    ("A network error occurred.", None, "or wait and redeploy"),
+    ("", None, "or wait and redeploy"),
 ]
 
 
 @pytest.mark.parametrize(("message", "retries", "advice"), MESSAGES, ids=[message[:30] for message, *_ in MESSAGES])
 def test_each_message_says_what_to_do_and_how_often_to_try(message: str, retries: int | None, advice: str) -> None:
-    assert cure(FAILED + message).retries == retries
+    assert advice_for(FAILED + message).retries == retries
     told = advised(FAILED + message)
     assert told.startswith((FAILED + message).rstrip(". "))
-    assert advice in told.split(". To mend it, ")[1]
+    assert advice in told.split(". To fix this, ")[1]
 
 
 def test_a_name_that_is_taken_is_tried_again_when_it_may_be_overwritten() -> None:
-    known = cure(FAILED + MESSAGES[0][0], force=True)
+    known = advice_for(FAILED + MESSAGES[0][0], force=True)
     assert known.retries == 3
-    assert "could not be overwritten" in known.advice
+    assert "could not be overwritten" in known.text
 
 
 def test_a_replica_that_failed_without_a_word_still_says_failed() -> None:
-    assert advised("").startswith("Failed. To mend it, ")
+    assert advised("").startswith("Failed. To fix this, ")
 
 
 def test_few_regions_each_have_their_reason_in_order() -> None:
@@ -52,7 +54,8 @@ def test_few_regions_each_have_their_reason_in_order() -> None:
 
 def test_many_regions_are_all_named_before_the_reason_is_cut() -> None:
     regions = [f"ap-southeast-{number}" for number in range(10, 43)]
-    told = shortened("NotStabilized: " + of_regions({region: advised(MESSAGES[0][0]) for region in regions}))
-    assert len(told) == 1000
+    reason = "NotStabilized: " + of_regions({region: advised(MESSAGES[0][0]) for region in regions})
+    told = failed(Request.of(event()), "id", reason).reason
+    assert 980 < len(told) <= 1000
     assert all(region in told for region in regions)
     assert "ap-southeast-10: Secret name app already exists" in told

@@ -1,0 +1,103 @@
+"""AWS's message for what failed, and what to do about it (F13), within what CloudFormation shows of a reason."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+# Bytes for the Regions' reasons in a response; the error's code and a first sentence precede them.
+_ROOM = 900
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to do. ``retries`` is how often a retry makes sense: 0 for never, None for until the deadline."""
+
+    retries: int | None
+    text: str
+
+
+_FEW = 3
+# With the rests between them these take 150 s, and a removal 40 to 90 s (F18).
+_AS_LONG_AS_A_REMOVAL = 8
+_NAME_TAKEN = Advice(0, "delete that secret, or set ForceOverwriteReplicaSecret to true to overwrite it")
+_NAME_TAKEN_FORCED = Advice(_FEW, "delete that secret: it could not be overwritten")
+# Names of secrets, which may contain words such as key.
+_SECRET = re.compile(r"(?<=secret )(?:name )?\S*\w|\barn:[\w-]+:secretsmanager:\S+", re.IGNORECASE)
+_TAKEN = re.compile(r"already exists in region", re.IGNORECASE)
+_KEY = re.compile(r"\bkms\b|\bkey\b", re.IGNORECASE)
+# The first one whose pattern is found in the message applies.
+_KNOWN: tuple[tuple[re.Pattern[str], Advice], ...] = (
+    (
+        re.compile(r"replicated to other region", re.IGNORECASE),
+        Advice(0, "the secret there is a primary with replicas of its own: remove its replicas first"),
+    ),
+    (
+        re.compile(r"currently replicated from", re.IGNORECASE),
+        Advice(0, "the secret there is a replica of another primary: remove that replica first"),
+    ),
+    # A removal that is still in progress looks the same (F18), so it is retried for longer than a removal takes.
+    (
+        re.compile(r"with a different arn", re.IGNORECASE),
+        Advice(
+            _AS_LONG_AS_A_REMOVAL,
+            "a replica of an earlier secret of this name is still there: "
+            "call StopReplicationToReplica and then DeleteSecret in that Region, and redeploy",
+        ),
+    ),
+    (
+        re.compile(r"invalid replica region|\bregion\b[^.]*\bnot enabled|\bopt.?in\b", re.IGNORECASE),
+        Advice(_FEW, "check the name of the Region, and that it is enabled for this account and in the same partition"),
+    ),
+    (
+        _KEY,
+        Advice(
+            None,
+            "check that the key exists in that Region and is enabled, and that its policy and the function's role "
+            "allow kms:GenerateDataKey and kms:Encrypt with it, and kms:Decrypt with the primary's",
+        ),
+    ),
+    (
+        re.compile(r"LimitExceeded|\btags\b", re.IGNORECASE),
+        Advice(None, "a secret can have 50 tags and each replica uses one: remove some"),
+    ),
+    (
+        re.compile(r"AccessDenied|not authorized", re.IGNORECASE),
+        Advice(
+            None,
+            "check SecretId (a name that does not exist looks the same), allow that action for this secret, Region and "
+            "key in the policy of the function's role (of the provider template: by its parameters), "
+            "and check that the secret's resource policy does not deny it",
+        ),
+    ),
+)
+# An unknown message: a network error, or a fault inside AWS.
+_UNKNOWN = Advice(None, "follow AWS's message above, or wait and redeploy")
+
+
+def advice_for(message: str, *, force: bool = False) -> Advice:
+    """What to do about this StatusMessage or rejection. ``force``: ForceOverwriteReplicaSecret is set."""
+    message = _SECRET.sub("", message)
+    if _TAKEN.search(message):
+        return _NAME_TAKEN_FORCED if force else _NAME_TAKEN
+    return next((advice for pattern, advice in _KNOWN if pattern.search(message)), _UNKNOWN)
+
+
+def advised(message: str, aws_message: str = "", *, force: bool = False) -> str:
+    """A message and what to do, judged by AWS's own part of it if it holds more."""
+    advice = advice_for(aws_message or message, force=force)
+    return f"{message.rstrip('. ') or 'Failed'}. To fix this, {advice.text}."
+
+
+def of_regions(reasons: Mapping[str, str]) -> str:
+    """The reasons of several Regions in one, sorted. If they are too long together, all names come first."""
+    whole = "; ".join(f"{region}: {reason}" for region, reason in sorted(reasons.items()))
+    if len(whole) <= _ROOM or len(reasons) == 1:
+        return whole
+    return f"{len(reasons)} Regions failed: {', '.join(sorted(reasons))}. {whole}"
+
+
+def is_about_a_key(message: str) -> bool:
+    """Whether AWS's message is about a KMS key."""
+    return _KEY.search(_SECRET.sub("", message)) is not None

@@ -1,0 +1,99 @@
+"""Everything about time: the clock, the deadline, pauses, and how long a finding must persist."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from .ports import Clock
+
+# F25: DescribeSecret may lag. Act on an unfavourable result only if it persists for this many seconds.
+LAG = 5.0
+# What a replica's Region responded is acted on for this long, if the calls that follow are throttled.
+FRESH = 30.0
+# IAM is eventually consistent: a permission granted moments ago may not work for this long.
+ACCESS_GRACE = 60.0
+# Retries of a Failed replica are at most this far apart.
+_LONGEST_REST = 30.0
+# F22: InSync within seconds. Checked more often at first, so that a short wait is not rounded up.
+_FIRST_PAUSE = 0.5
+# F18: gone after 40 to 90 s. More frequent checks cost more than they tell.
+_LONGEST_PAUSE = 5.0
+# The pause grows with the time waited, so that the response is late by half of this share of it.
+_SHARE = 0.09
+
+
+def rest(retries: int) -> float:
+    """Seconds before a Failed replica is retried once more."""
+    return min(_LONGEST_REST, LAG * 2.0**retries)
+
+
+class SystemClock:
+    """The machine's own."""
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+@dataclass(slots=True)
+class Deadline:
+    """How long this run has waited and may still wait, in seconds."""
+
+    clock: Clock
+    seconds: float
+    start: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.start = self.clock.now()
+
+    @property
+    def waited(self) -> float:
+        """Seconds since the start."""
+        return self.clock.now() - self.start
+
+    @property
+    def passed(self) -> bool:
+        """Whether no time is left."""
+        return self.waited >= self.seconds
+
+    @property
+    def grace(self) -> float:
+        """Seconds for what may still heal by itself: a minute, or half of a shorter deadline."""
+        return min(ACCESS_GRACE, self.seconds / 2)
+
+    def pause(self, at_least: float = 0.0, *, growth: float = 1.0) -> None:
+        """Wait before the next round, but not past the deadline.
+
+        Args:
+            at_least: seconds.
+            growth: how fast the pause grows with the time waited; 1 is the usual.
+        """
+        waited = self.waited
+        seconds = max(at_least, min(_LONGEST_PAUSE, max(_FIRST_PAUSE, waited * _SHARE * growth)))
+        self.clock.sleep(max(0.0, min(seconds, self.seconds - waited)))
+
+
+@dataclass(slots=True)
+class Persistence:
+    """Whether the same finding has persisted for some seconds."""
+
+    clock: Clock
+    seconds: float
+    _finding: object = None
+    _since: float = 0.0
+
+    def holds(self, finding: object = "it") -> bool:
+        """Report a finding. True if it has been reported, unchanged, for ``seconds``; never for one that is empty."""
+        now = self.clock.now()
+        if finding != self._finding:
+            self._finding, self._since = finding, now
+        return bool(finding) and now - self._since >= self.seconds
+
+    def clear(self) -> None:
+        """Report that there is nothing to find."""
+        self._finding = None
