@@ -7,7 +7,7 @@ HANDLER := $(shell find handler -name __pycache__ -prune -o -print)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test soak mutants faults bench audit lint scan compat docs format bundle dist setup clean
+.PHONY: help check demo local test soak mutants faults bench audit lint scan compat docs format bundle dist setup clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -17,6 +17,8 @@ demo: setup ## Deploy, change and destroy a replicated secret on local AWS (KEEP
 
 local: setup ## Start local AWS and print the environment for your own cdk and aws (SPEED=20 to hurry, PORT=4566, AUTH=1 enforces IAM)
 	@exec $(BIN)/python -m local --speed $(or $(SPEED),1) --port $(or $(PORT),0) $(if $(AUTH),--auth)
+
+check: lint test ## Run all that a pull request needs: style, types, imports and every test
 
 test: setup build/awscli-venv/done ## Run every test
 	@$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup $(TESTS)
@@ -37,7 +39,7 @@ audit: setup build/audit-venv/done ## Report known vulnerabilities of what is bu
 	@build/audit-venv/bin/pip-audit --disable-pip --no-deps --progress-spinner off --requirement handler/requirements.txt || true
 	@npm audit || true
 
-lint: setup ## Check style, types and the arrows between the modules
+lint: setup ## Check style, types and which module may import which
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy

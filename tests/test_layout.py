@@ -19,7 +19,8 @@ def test_the_folder_constructs_does_not_shadow_the_package_constructs() -> None:
 
 
 def test_ci_runs_what_a_developer_runs() -> None:
-    assert (ROOT / ".ci" / "run").read_text() == "#!/usr/bin/env bash\nmake test\n"
+    assert (ROOT / ".ci" / "run").read_text() == "#!/usr/bin/env bash\nmake check\n"
+    assert re.search(r"^check: lint test( |$)", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
 def test_every_task_is_in_make_help() -> None:
