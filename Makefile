@@ -30,10 +30,10 @@ mutants: setup ## Change planner, tags and parser in small ways: a test has to n
 	@$(BIN)/python -m tests.mutants
 
 faults: setup build/microburst-venv/done ## Live whole lives of stacks with faults on the wire, and write docs/reliability.md (20 minutes)
-	@PYTHONPATH=handler:constructs $(BIN)/python -m tests.faults $(if $(ONLY),--only "$(ONLY)")
+	@PYTHONPATH=handler:constructs:packaging $(BIN)/python -m tests.faults $(if $(ONLY),--only "$(ONLY)")
 
 bench: setup bench/node_modules/done ## Measure speed, size and calls against what people would use instead, and write docs/benchmarks.md (15 minutes)
-	@PYTHONPATH=handler:constructs $(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
+	@PYTHONPATH=handler:constructs:packaging $(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
 audit: setup build/audit-venv/done ## Report known vulnerabilities of what is bundled and of the CDK CLI, where the indexes answer
 	@build/audit-venv/bin/pip-audit --disable-pip --no-deps --progress-spinner off --requirement handler/requirements.txt || true
@@ -63,7 +63,7 @@ bundle: build/handler.zip ## Put the Lambda together in build/handler.zip
 dist: setup ## Build into dist/: the wheel, the source distribution, and for plain CloudFormation template, zip and schema
 	@rm -rf dist
 	@$(BIN)/hatchling build --directory dist
-	@PYTHONPATH=constructs:handler $(BIN)/python -m provider dist
+	@PYTHONPATH=constructs:handler:packaging $(BIN)/python -m cloudformation dist
 	@$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
 	@$(BIN)/check-wheel-contents dist/*.whl
 

@@ -26,8 +26,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cloudformation.__main__ import BUNDLE
 from local.server import LocalAws, clean_environment, free_port
-from provider.__main__ import BUNDLE
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "reliability.md"

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import constructs
+import packaging.version
+import pytest
 
 ROOT = Path(__file__).parent.parent
 LONGEST_MODULE = 200
 
 
-def test_the_folder_constructs_does_not_shadow_the_package_constructs() -> None:
-    """With an __init__.py in it, even ``import aws_cdk`` would fail."""
-    assert not (ROOT / "constructs" / "__init__.py").exists()
-    assert "site-packages" in str(constructs.__file__)
+@pytest.mark.parametrize("module", [constructs, packaging.version])
+def test_a_source_root_does_not_shadow_the_pypi_package_of_its_name(module: ModuleType) -> None:
+    """With an __init__.py in constructs/, even ``import aws_cdk`` would fail, and pytest with one in packaging/."""
+    name = module.__name__.partition(".")[0]
+    assert (ROOT / name).is_dir()
+    assert not (ROOT / name / "__init__.py").exists()
+    assert "site-packages" in str(module.__file__)
+    found = f"import {module.__name__} as found; print(found.__file__)"
+    run = subprocess.run([sys.executable, "-c", found], cwd=ROOT, text=True, capture_output=True, check=True)
+    assert run.stdout.strip() == module.__file__
 
 
 def test_ci_runs_what_a_developer_runs() -> None:

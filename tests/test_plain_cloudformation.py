@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from cloudformation.__main__ import build
 from local.server import ACCOUNT, LocalAws
-from provider.__main__ import build
 from tests.shell import ROOT, Shell, steps
 
 EXAMPLES = ROOT / "examples" / "cloudformation"

@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdk_replicated_secret import ReplicationProvider
-from provider.__main__ import BUNDLE, build
-from provider.schema import schema
-from provider.stack import EXPORT
+from cloudformation.__main__ import BUNDLE, build
+from cloudformation.schema import schema
+from cloudformation.stack import EXPORT
 from secret_replication.errors import ReplicationError
 from secret_replication.properties import PROPERTIES, read
 

@@ -1,4 +1,4 @@
-"""``python -m provider dist``: writes provider.template.yaml, handler.zip and cfn-lint/, with the schema, there."""
+"""``python -m cloudformation dist`` writes there provider.template.yaml, handler.zip, and cfn-lint/ with the schema."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import yaml
 from .schema import schema
 from .stack import ProviderStack
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 TEMPLATE, CODE = "provider.template.yaml", "handler.zip"
 BUNDLE = ROOT / "build" / CODE
 RULES, SCHEMA = "cfn-lint", "custom-replicatedsecret.json"
