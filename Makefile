@@ -24,13 +24,13 @@ test: setup build/awscli-venv/done ## Run every test
 	@$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup $(TESTS)
 
 soak: setup ## Make up histories of stacks, and events, until the time is over (MINUTES=10; SEED=... runs one round again)
-	@PYTHONPATH=handler $(BIN)/python -m tests.soak $(if $(SEED),--seed $(SEED) --rounds 1 --shrink,--minutes $(or $(MINUTES),10))
+	@PYTHONPATH=handler $(BIN)/python -m tools.soak $(if $(SEED),--seed $(SEED) --rounds 1 --shrink,--minutes $(or $(MINUTES),10))
 
 mutants: setup ## Change planner, tags and parser in small ways: a test has to notice each (3 minutes)
-	@$(BIN)/python -m tests.mutants
+	@$(BIN)/python -m tools.mutants
 
 faults: setup build/microburst-venv/done ## Live whole lives of stacks with faults on the wire, and write docs/reliability.md (20 minutes)
-	@PYTHONPATH=handler:constructs:packaging $(BIN)/python -m tests.faults $(if $(ONLY),--only "$(ONLY)")
+	@PYTHONPATH=handler:constructs:packaging $(BIN)/python -m tools.faults $(if $(ONLY),--only "$(ONLY)")
 
 bench: setup bench/node_modules/done ## Measure speed, size and calls against what people would use instead, and write docs/benchmarks.md (15 minutes)
 	@PYTHONPATH=handler:constructs:packaging $(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
@@ -49,10 +49,10 @@ docs: setup ## Write docs/construct.md from the docstrings
 	@$(BIN)/python docs/build_construct.py
 
 scan: setup build/checkov-venv/done ## Scan the synthesized templates with cdk-nag, cfn-lint and checkov
-	@$(BIN)/python -m tests.scan
+	@$(BIN)/python -m tools.scan
 
 compat: dist ## Test the wheel with the lowest and the newest aws-cdk-lib, the examples with it, and a user's types (5 minutes)
-	@$(BIN)/python -m tests.compat
+	@$(BIN)/python -m tools.compat
 
 format: setup ## Format the code
 	@$(BIN)/ruff check --fix --exit-zero --quiet .
@@ -91,11 +91,7 @@ bench/node_modules/done: bench/package.json bench/package-lock.json
 	@touch $@
 
 # Tools in environments of their own: what they pin does not go with the rest.
-build/checkov-venv/done: tests/scan/checkov-requirements.txt
-build/awscli-venv/done: tests/awscli-requirements.txt
-build/audit-venv/done: tests/audit-requirements.txt
-build/microburst-venv/done: tests/microburst-requirements.txt
-build/%-venv/done:
+build/%-venv/done: tools/requirements/%.txt
 	@echo "Installing $* into build/$*-venv"
 	@$(PYTHON) -m venv --clear build/$*-venv
 	@build/$*-venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
