@@ -7,7 +7,7 @@ HANDLER := $(shell find handler -name __pycache__ -prune -o -print)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test soak mutants faults bench audit lint scan compat docs format bundle dist setup clean
+.PHONY: help check demo local test soak mutants faults bench audit lint scan compat docs format bundle dist setup clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -18,26 +18,28 @@ demo: setup ## Deploy, change and destroy a replicated secret on local AWS (KEEP
 local: setup ## Start local AWS and print the environment for your own cdk and aws (SPEED=20 to hurry, PORT=4566, AUTH=1 enforces IAM)
 	@exec $(BIN)/python -m local --speed $(or $(SPEED),1) --port $(or $(PORT),0) $(if $(AUTH),--auth)
 
+check: lint test ## Run all that a pull request needs: style, types, imports and every test
+
 test: setup build/awscli-venv/done ## Run every test
 	@$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup $(TESTS)
 
 soak: setup ## Make up histories of stacks, and events, until the time is over (MINUTES=10; SEED=... runs one round again)
-	@PYTHONPATH=handler $(BIN)/python -m tests.soak $(if $(SEED),--seed $(SEED) --rounds 1 --shrink,--minutes $(or $(MINUTES),10))
+	@PYTHONPATH=handler $(BIN)/python -m tools.soak $(if $(SEED),--seed $(SEED) --rounds 1 --shrink,--minutes $(or $(MINUTES),10))
 
 mutants: setup ## Change planner, tags and parser in small ways: a test has to notice each (3 minutes)
-	@$(BIN)/python -m tests.mutants
+	@$(BIN)/python -m tools.mutants
 
 faults: setup build/microburst-venv/done ## Live whole lives of stacks with faults on the wire, and write docs/reliability.md (20 minutes)
-	@PYTHONPATH=handler:constructs $(BIN)/python -m tests.faults $(if $(ONLY),--only "$(ONLY)")
+	@PYTHONPATH=handler:constructs:packaging $(BIN)/python -m tools.faults $(if $(ONLY),--only "$(ONLY)")
 
 bench: setup bench/node_modules/done ## Measure speed, size and calls against what people would use instead, and write docs/benchmarks.md (15 minutes)
-	@PYTHONPATH=handler:constructs $(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
+	@PYTHONPATH=handler:constructs:packaging $(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
 audit: setup build/audit-venv/done ## Report known vulnerabilities of what is bundled and of the CDK CLI, where the indexes answer
 	@build/audit-venv/bin/pip-audit --disable-pip --no-deps --progress-spinner off --requirement handler/requirements.txt || true
 	@npm audit || true
 
-lint: setup ## Check style, types and the arrows between the modules
+lint: setup ## Check style, types and which module may import which
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -47,10 +49,10 @@ docs: setup ## Write docs/construct.md from the docstrings
 	@$(BIN)/python docs/build_construct.py
 
 scan: setup build/checkov-venv/done ## Scan the synthesized templates with cdk-nag, cfn-lint and checkov
-	@$(BIN)/python -m tests.scan
+	@$(BIN)/python -m tools.scan
 
 compat: dist ## Test the wheel with the lowest and the newest aws-cdk-lib, the examples with it, and a user's types (5 minutes)
-	@$(BIN)/python -m tests.compat
+	@$(BIN)/python -m tools.compat
 
 format: setup ## Format the code
 	@$(BIN)/ruff check --fix --exit-zero --quiet .
@@ -61,7 +63,7 @@ bundle: build/handler.zip ## Put the Lambda together in build/handler.zip
 dist: setup ## Build into dist/: the wheel, the source distribution, and for plain CloudFormation template, zip and schema
 	@rm -rf dist
 	@$(BIN)/hatchling build --directory dist
-	@PYTHONPATH=constructs:handler $(BIN)/python -m provider dist
+	@PYTHONPATH=constructs:handler:packaging $(BIN)/python -m cloudformation dist
 	@$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
 	@$(BIN)/check-wheel-contents dist/*.whl
 
@@ -89,11 +91,7 @@ bench/node_modules/done: bench/package.json bench/package-lock.json
 	@touch $@
 
 # Tools in environments of their own: what they pin does not go with the rest.
-build/checkov-venv/done: tests/scan/checkov-requirements.txt
-build/awscli-venv/done: tests/awscli-requirements.txt
-build/audit-venv/done: tests/audit-requirements.txt
-build/microburst-venv/done: tests/microburst-requirements.txt
-build/%-venv/done:
+build/%-venv/done: tools/requirements/%.txt
 	@echo "Installing $* into build/$*-venv"
 	@$(PYTHON) -m venv --clear build/$*-venv
 	@build/$*-venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<

@@ -6,7 +6,7 @@ import re
 import zipfile
 from collections import Counter
 
-from provider.__main__ import BUNDLE
+from cloudformation.__main__ import BUNDLE
 
 from .report import Goal, Section
 

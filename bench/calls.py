@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from local.secrets_manager import Delays
 from secret_replication.model import SecretArn
-from tests.support import World, event
+from tests.helpers.world import World, event
 
 from .report import Goal, Section
 

@@ -16,10 +16,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from cloudformation.__main__ import BUNDLE
 from local.clock import SystemClock
 from local.secrets_manager import Delays, SecretsManager
 from local.wire import Endpoint, client
-from provider.__main__ import BUNDLE
 
 from .report import Goal, Section
 

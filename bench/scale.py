@@ -27,8 +27,8 @@ from local.wire import client
 from secret_replication.request import Request
 from secret_replication.secrets_manager import CONFIG, Boto3SecretsManager
 from secret_replication.service import Service
-from tests.support import Lines, Numbers, event
-from tests.turns import Turns
+from tests.helpers.turns import Turns
+from tests.helpers.world import Lines, Numbers, event
 
 from .report import Goal, Section
 

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Callable, Iterator
 
 from local.secrets_manager import Delays
-from tests.support import World, event
+from tests.helpers.world import World, event
 
 from .report import Goal, Section
 

@@ -8,7 +8,7 @@ from collections.abc import Generator
 import pytest
 from _pytest.nodeid import coerce_node_id
 
-from tests.support import SECRETS, World
+from tests.helpers.world import SECRETS, World
 
 # No test speaks to a real account, whatever the machine's environment says.
 os.environ.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_EC2_METADATA_DISABLED="true")

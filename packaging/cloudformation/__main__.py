@@ -1,0 +1,46 @@
+"""``python -m cloudformation dist`` writes there provider.template.yaml, handler.zip, and cfn-lint/ with the schema."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tomllib
+from pathlib import Path
+
+import aws_cdk as cdk
+import yaml
+
+from .schema import schema
+from .stack import ProviderStack
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE, CODE = "provider.template.yaml", "handler.zip"
+BUNDLE = ROOT / "build" / CODE
+RULES, SCHEMA = "cfn-lint", "custom-replicatedsecret.json"
+
+
+def build(target: Path) -> None:
+    """Write them all into this folder."""
+    rules = target / RULES
+    rules.mkdir(parents=True, exist_ok=True)
+    (target / TEMPLATE).write_text(template())
+    (rules / SCHEMA).write_text(json.dumps(schema(), indent=2) + "\n")
+    shutil.copy(Path(__file__).parent / "cfn_lint_rule.py", rules)
+    shutil.copy(BUNDLE, target / CODE)
+
+
+def template() -> str:
+    """The provider's template, in YAML."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    app = cdk.App(analytics_reporting=False, context={"aws:cdk:disable-asset-staging": True})
+    about = f"cdk-replicated-secret {version}: the function of Custom::ReplicatedSecret, one for an account's Region"
+    stack = ProviderStack(app, "Provider", code=CODE, description=about)
+    made = app.synth().get_stack_by_name(stack.stack_name).template
+    for resource in made["Resources"].values():
+        resource.pop("Metadata", None)
+    return str(yaml.safe_dump(made, sort_keys=False, width=120))
+
+
+if __name__ == "__main__":
+    build(Path(sys.argv[1]))

@@ -1,0 +1,386 @@
+"""The rights that the construct gives: enough for everything that it may have to do, and none for nothing.
+
+The handler runs over the model, and each call is first asked for in the synthesized policies, as IAM would.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_secretsmanager as sm
+from aws_cdk.assertions import Template
+from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
+
+from cdk_replicated_secret import ReplicaRegion, ReplicaRemovalPolicy, ReplicatedSecret
+from local.secrets_manager import Dialect
+from local.secrets_manager.dialect import FailedAgain
+from secret_replication.secrets_manager import Boto3SecretsManager
+from tests.helpers.stack import RollbackFailedError, Stack
+from tests.helpers.world import PRIMARY, Direct, World
+
+ACCOUNT = "000000000000"
+NAME = "app/database"
+ARN = f"arn:aws:secretsmanager:{PRIMARY}:{ACCOUNT}:secret:{NAME}"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/function"
+KEY = f"arn:aws:kms:us-west-2:{ACCOUNT}:key/primary"
+REPLICA_KEY = f"arn:aws:kms:eu-west-3:{ACCOUNT}:key/replica"
+PERMISSIONS = Path(__file__).parents[2] / "docs" / "permissions.md"
+PROMOTE = ReplicaRemovalPolicy.PROMOTE
+Build = Callable[[cdk.Stack], None]
+
+
+@dataclass
+class Synthesized:
+    """A template's policies on the function's role, and the properties of its replicated secrets by logical id."""
+
+    statements: list[dict[str, Any]]
+    properties: dict[str, dict[str, Any]]
+    stack: Stack = field(default_factory=lambda: Stack("app", lambda _: None))
+
+
+def synthesized(build: Build) -> Synthesized:
+    stack = cdk.Stack(cdk.App(), "app", env=cdk.Environment(account=ACCOUNT, region=PRIMARY))
+    build(stack)
+    resources = Template.from_stack(stack).to_json()["Resources"]
+    made = Synthesized([], {})
+    for logical_id, resource in resources.items():
+        known = resolved(resource["Properties"], made.stack.id) if "Properties" in resource else {}
+        if resource["Type"] == "AWS::IAM::ManagedPolicy":
+            made.statements += known["PolicyDocument"]["Statement"]
+        if resource["Type"] == "Custom::ReplicatedSecret":
+            del known["ServiceToken"]
+            made.properties[logical_id] = known
+    return made
+
+
+def resolved(value: Any, stack_id: str) -> Any:  # noqa: PLR0911 - a case each
+    """What CloudFormation makes of a value. Ref of a secret is its name, which the model takes as well."""
+    if isinstance(value, list):
+        return [resolved(entry, stack_id) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {"Ref"}:
+        pseudo = {"AWS::Partition": "aws", "AWS::StackId": stack_id, "AWS::URLSuffix": "amazonaws.com"}
+        return pseudo.get(value["Ref"], NAME)
+    if set(value) == {"Fn::GetAtt"}:
+        return KEY
+    if set(value) == {"Fn::Join"}:
+        separator, parts = value["Fn::Join"]
+        return str(separator).join(resolved(parts, stack_id))
+    if set(value) == {"Fn::ImportValue"}:
+        return f"{ARN}-of-the-other-stack-abcdefghijkl-AbCdEf"
+    if set(value) == {"Fn::Split"}:
+        separator, whole = value["Fn::Split"]
+        return resolved(whole, stack_id).split(separator)
+    if set(value) == {"Fn::Select"}:
+        index, parts = value["Fn::Select"]
+        return resolved(parts, stack_id)[index]
+    return {key: resolved(entry, stack_id) for key, entry in value.items()}
+
+
+class Guarded(Direct):
+    """A client whose calls IAM has to allow: F30 and F31."""
+
+    statements: list[dict[str, Any]]
+
+    def __init__(self, world: World, region: str, statements: list[dict[str, Any]]) -> None:
+        super().__init__(world.model, region)
+        self._world, self._statements = world, [parse_policy_document({"Statement": statements})]
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        call = super().__getattr__(name)
+
+        def guarded(**parameters: Any) -> Any:
+            self._world.model.script._before.clear()
+            if problem := self.problem("".join(word.title() for word in name.split("_")), parameters):
+                self._world.model.script.error("AccessDeniedException", problem)
+            return call(**parameters)
+
+        return guarded
+
+    def problem(self, operation: str, parameters: Mapping[str, Any]) -> str:
+        """What IAM does not allow, or nothing."""
+        found = self._world.model.find(self._region, parameters["SecretId"])
+        context: dict[str, Any] = {}
+        if found:
+            context["secretsmanager:secretprimaryregion"] = found.primary_region or found.region
+            # Whether replicas have the tags that CloudFormation gives, AWS does not say: here they do not.
+            tags = {k: v for k, v in found.content.tags.items() if not (found.is_replica and k.startswith("aws:"))}
+            context |= {f"aws:resourcetag/{key.lower()}": value for key, value in tags.items()}
+        if "AddReplicaRegions" in parameters:
+            context["secretsmanager:addreplicaregions"] = [entry["Region"] for entry in parameters["AddReplicaRegions"]]
+            forces = str(parameters["ForceOverwriteReplicaSecret"]).lower()
+            context["secretsmanager:forceoverwritereplicasecret"] = forces
+        keys = [*parameters.get("TagKeys", []), *(tag["Key"] for tag in parameters.get("Tags", []))]
+        if keys:
+            context["aws:tagkeys"] = keys
+        arn = found.arn if found else str(parameters["SecretId"])
+        asked = [(f"secretsmanager:{operation}", arn, context)]
+        if operation == "ReplicateSecretToRegions" and found:
+            asked += list(self._keys(found.key, parameters["AddReplicaRegions"]))
+        return "; ".join(f"{action} on {arn}" for action, arn, known in asked if not self._allows(action, arn, known))
+
+    def _keys(self, key: str | None, replicas: list[Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        if key:
+            yield "kms:Decrypt", key, {"kms:viaservice": f"secretsmanager.{self._region}.amazonaws.com"}
+        for replica in replicas:
+            if named := replica.get("KmsKeyId"):
+                via: dict[str, Any] = {"kms:viaservice": f"secretsmanager.{replica['Region']}.amazonaws.com"}
+                if named.startswith("alias/"):
+                    via["kms:resourcealiases"] = [named]
+                    named = REPLICA_KEY
+                yield "kms:Encrypt", named, via
+                yield "kms:GenerateDataKey", named, via
+
+    def _allows(self, action: str, arn: str, context: dict[str, Any]) -> bool:
+        asked = EvalContext(ROLE, "AssumedRole", ACCOUNT, action, arn, self._region, service_context=context)
+        return bool(evaluate(asked, self._statements).decision == "Allow")
+
+
+def named(secret: Callable[[cdk.Stack], sm.ISecret] | None = None, **arguments: Any) -> Build:
+    """A template with one replicated secret, and a second Region that the update drops."""
+    first: list[Any] = arguments.pop("regions", ["eu-west-3", "us-east-1"])
+
+    def build(stack: cdk.Stack) -> None:
+        primary = secret(stack) if secret else None
+        ReplicatedSecret(stack, "Database", secret=primary, regions=first, **arguments)
+
+    return build
+
+
+def by_name(stack: cdk.Stack) -> sm.ISecret:
+    return sm.Secret.from_secret_name_v2(stack, "Imported", NAME)
+
+
+def by_arn(stack: cdk.Stack) -> sm.ISecret:
+    return sm.Secret.from_secret_complete_arn(stack, "Imported", f"{ARN}-AbCdEf")
+
+
+def by_arn_without_suffix(stack: cdk.Stack) -> sm.ISecret:
+    return sm.Secret.from_secret_partial_arn(stack, "Imported", ARN)
+
+
+def with_its_key(stack: cdk.Stack) -> sm.ISecret:
+    return sm.Secret(stack, "Own", encryption_key=kms.Key.from_key_arn(stack, "Key", KEY))
+
+
+CASES: dict[str, Build] = {
+    "the stack's own": named(),
+    "by name": named(by_name),
+    "by ARN": named(by_arn),
+    "by ARN without suffix": named(by_arn_without_suffix),
+    "the stack's own, promoted": named(replica_removal_policy=PROMOTE),
+    "by name, promoted": named(by_name, replica_removal_policy=PROMOTE),
+    "the stack's own, by force": named(force_overwrite=True),
+    "a key on each side": named(
+        with_its_key, regions=[ReplicaRegion("eu-west-3", encryption_key=REPLICA_KEY), "us-east-1"]
+    ),
+    "a key by alias": named(by_name, regions=[ReplicaRegion("eu-west-3", encryption_key="alias/app"), "us-east-1"]),
+}
+
+
+def lives(made: Synthesized, statements: list[dict[str, Any]]) -> bool:
+    """Whether a stack can be created, lose a Region, and be deleted, with nothing left that could not be verified."""
+    ((logical_id, properties),) = made.properties.items()
+    # A replica that fails once, over which AWS does not replicate, has to be removed and added again (U3).
+    world = World(Dialect(failed_again=FailedAgain.ERROR), direct=True)
+    world.model.script.fail("network error", times=1)
+    own = {"KmsKeyId": KEY} if any("kms:Decrypt" in s["Action"] for s in made.statements) else {}
+    tags = [{"Key": "aws:cloudformation:stack-id", "Value": made.stack.id}]
+    world.client().delete_secret(SecretId=NAME, ForceDeleteWithoutRecovery=True)
+    world.arn = world.create(Tags=tags, **own)
+    secret = world.model.find(PRIMARY, NAME)
+    assert secret
+    secret.arn = world.arn = f"{ARN}-AbCdEf"
+    if properties["ForceOverwriteReplicaSecret"]:
+        world.create(region="eu-west-3")
+    world.journal.inner = Boto3SecretsManager(PRIMARY, lambda _, region: Guarded(world, region, statements))
+    stack = Stack("app", world.deliver)
+    fewer = properties | {"ReplicaRegions": properties["ReplicaRegions"][:1]}
+    for template in ({logical_id: properties}, {logical_id: fewer}, {}):
+        try:
+            if not stack.deploy(template) or stack.forgotten or world.metrics["ReplicasUnverified"]:
+                return False
+        except RollbackFailedError:
+            return False
+        # Somebody reads it, changes nothing, and deploys again.
+        world.clock.sleep(60)
+    return not world.tags()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_rights_are_enough_for_the_whole_life_of_a_stack(case: str) -> None:
+    made = synthesized(CASES[case])
+    assert lives(made, made.statements)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_right_is_there_for_nothing(case: str) -> None:
+    made = synthesized(CASES[case])
+    for index, statement in enumerate(made.statements):
+        actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+        for action in actions:
+            fewer = copy.deepcopy(made.statements)
+            fewer[index]["Action"] = [other for other in actions if other != action] or ["none:AtAll"]
+            assert not lives(made, fewer), f"{action} of {statement} is not needed"
+
+
+def test_each_action_has_its_reason_in_the_docs() -> None:
+    given: set[str] = set()
+    for build in CASES.values():
+        for statement in synthesized(build).statements:
+            actions = statement["Action"]
+            given |= {actions} if isinstance(actions, str) else set(actions)
+    rows = [line for line in PERMISSIONS.read_text().splitlines() if line.startswith("| `")]
+    explained = {action for row in rows for action in re.findall(r"`((?:secretsmanager|kms):\w+)`", row)}
+    assert explained == given
+
+
+def test_the_function_may_not_read_a_value_nor_write_a_tag_of_somebody_else() -> None:
+    made = synthesized(CASES["by name"])
+    world = World(direct=True)
+    client = Guarded(world, PRIMARY, made.statements)
+    assert client.problem("GetSecretValue", {"SecretId": world.arn})
+    assert client.problem("DeleteSecret", {"SecretId": world.arn})
+    assert client.problem("TagResource", {"SecretId": world.arn, "Tags": [{"Key": "team", "Value": "x"}]})
+    ours = [{"Key": "cdk-replicated-secret:eu-west-3", "Value": "x"}]
+    assert not client.problem("TagResource", {"SecretId": world.arn, "Tags": ours})
+
+
+@pytest.mark.parametrize(
+    ("region", "force", "allowed"),
+    [("eu-west-3", False, True), ("sa-east-1", False, False), ("eu-west-3", True, False)],
+)
+@pytest.mark.parametrize("case", ["the stack's own", "by name"])
+def test_it_may_replicate_only_where_it_is_declared_and_by_force_only_if_that_is(
+    case: str, region: str, force: bool, allowed: bool
+) -> None:
+    made = synthesized(CASES[case])
+    world = World(direct=True)
+    arn = world.arn
+    world.client().tag_resource(SecretId=arn, Tags=[{"Key": "aws:cloudformation:stack-id", "Value": made.stack.id}])
+    asked = {"SecretId": arn, "AddReplicaRegions": [{"Region": region}], "ForceOverwriteReplicaSecret": force}
+    problem = Guarded(world, PRIMARY, made.statements).problem("ReplicateSecretToRegions", asked)
+    assert (problem == "") == allowed
+
+
+@pytest.mark.parametrize("case", ["the stack's own", "by name"])
+def test_another_secret_is_out_of_reach(case: str) -> None:
+    made = synthesized(CASES[case])
+    world = World(direct=True)
+    arn = world.create("app/other", Tags=[{"Key": "aws:cloudformation:stack-id", "Value": "another stack's"}])
+    client = Guarded(world, PRIMARY, made.statements)
+    for operation, parameters in (
+        ("DescribeSecret", {}),
+        ("RemoveRegionsFromReplication", {"RemoveReplicaRegions": ["eu-west-3"]}),
+        ("UntagResource", {"TagKeys": ["cdk-replicated-secret:eu-west-3"]}),
+    ):
+        assert client.problem(operation, {"SecretId": arn, **parameters})
+
+
+# Many in one stack.
+
+MOST_IN_A_POLICY, MOST_POLICIES = 6144, 10
+
+
+def many(count: int, kind: str) -> tuple[dict[str, Any], list[int]]:
+    """A template with so many, and the lengths of its policies as IAM counts them."""
+    stack = cdk.Stack(cdk.App(), "app", env=cdk.Environment(account=ACCOUNT, region=PRIMARY))
+    other = cdk.Stack(stack.node.root, "other", env=cdk.Environment(account=ACCOUNT, region=PRIMARY))  # type: ignore[arg-type]
+    for number in range(count):
+        name = f"application/database/{number:03}"
+        secret: sm.ISecret | None = None
+        if kind == "imported":
+            secret = sm.Secret.from_secret_name_v2(stack, f"Imported{number}", name)
+        if kind == "with a key each":
+            secret = sm.Secret(stack, f"Secret{number}", encryption_key=kms.Key(stack, f"Key{number}"))
+        if kind == "another stack's":
+            secret = sm.Secret(other, f"ApplicationDatabaseCredentials{number}")
+        ReplicatedSecret(stack, f"Database{number}", secret=secret, regions=["eu-west-3", "us-east-1"])
+    template = dict(Template.from_stack(stack).to_json())
+    managed = [r for r in template["Resources"].values() if r["Type"] == "AWS::IAM::ManagedPolicy"]
+    documents = [resolved(policy["Properties"]["PolicyDocument"], "s" * 120) for policy in managed]
+    texts = [json.dumps(document, separators=(",", ":")) for document in documents]
+    return template, [len(text.replace("key/primary", f"key/{uuid.uuid4()}")) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("count", "kind", "policies"),
+    [
+        (1, "new", 1),
+        (100, "new", 1),
+        (240, "new", 1),
+        (100, "imported", 2),
+        (400, "imported", 8),
+        (90, "with a key each", 3),
+        (90, "another stack's", 4),
+    ],
+)
+def test_many_in_one_stack_stay_inside_the_limits_of_iam_and_cloudformation(
+    count: int, kind: str, policies: int
+) -> None:
+    template, lengths = many(count, kind)
+    assert len(lengths) <= policies <= MOST_POLICIES
+    assert max(lengths) <= MOST_IN_A_POLICY
+    assert len(template["Resources"]) <= 500
+    assert len(json.dumps(template)) <= 1_000_000
+
+
+def test_where_no_replica_is_declared_none_may_be_made() -> None:
+    made = synthesized(named(regions=[]))
+    assert not [s for s in made.statements if "secretsmanager:ReplicateSecretToRegions" in s["Action"]]
+    assert lives(made, made.statements)
+
+
+def test_regions_that_are_known_at_deployment_are_the_limit_too() -> None:
+    def build(stack: cdk.Stack) -> None:
+        regions = cdk.CfnParameter(stack, "Regions", type="CommaDelimitedList").value_as_list
+        ReplicatedSecret(stack, "Database", regions=regions)
+
+    (policy,) = [r for r in policies(build).values() if r["Type"] == "AWS::IAM::ManagedPolicy"]
+    (adding,) = [
+        s for s in policy["Properties"]["PolicyDocument"]["Statement"]
+        if "secretsmanager:ReplicateSecretToRegions" in s["Action"]
+    ]  # fmt: skip
+    condition = adding["Condition"]["ForAllValues:StringEquals"]
+    assert condition == {"secretsmanager:AddReplicaRegions": {"Ref": "Regions"}}
+
+
+def test_rights_to_the_stacks_own_secrets_do_not_grow_with_their_number() -> None:
+    assert many(2, "new")[1] == many(30, "new")[1]
+
+
+# The policies are there for as long as they are needed.
+
+
+def policies(build: Build) -> dict[str, Any]:
+    stack = cdk.Stack(cdk.App(), "app", env=cdk.Environment(account=ACCOUNT, region=PRIMARY))
+    build(stack)
+    return dict(Template.from_stack(stack).to_json()["Resources"])
+
+
+def test_a_resource_depends_on_its_policy() -> None:
+    resources = policies(CASES["by name"])
+    (resource,) = [r for r in resources.values() if r["Type"] == "Custom::ReplicatedSecret"]
+    (policy,) = [name for name, r in resources.items() if r["Type"] == "AWS::IAM::ManagedPolicy"]
+    assert policy in resource["DependsOn"]
+
+
+def test_what_changes_in_a_policy_makes_it_another_so_that_the_old_one_stays_until_the_end_of_the_update() -> None:
+    """CloudFormation deletes it after the resource that depended on it."""
+    ids = [
+        {name for name, r in policies(CASES[case]).items() if r["Type"] == "AWS::IAM::ManagedPolicy"}
+        for case in ("by name", "by ARN", "by name")
+    ]
+    assert ids[0] == ids[2]
+    assert not ids[0] & ids[1]

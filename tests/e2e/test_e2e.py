@@ -1,0 +1,207 @@
+"""End to end: the real CDK CLI, CloudFormation, the Lambda and Secrets Manager of local AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import WaiterError
+
+from local.cdk import Cdk, CdkError
+from local.server import REGION, LocalAws
+
+STACK = "ReplicatedSecret"
+ROOT = Path(__file__).parents[2]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[LocalAws]:
+    with LocalAws(speed=20) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def cdk(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Cdk:
+    cdk = Cdk(aws.environment, tmp_path_factory.mktemp("assembly"))
+    cdk.bootstrap()
+    return cdk
+
+
+def describe(aws: LocalAws, secret_id: str, region: str = REGION) -> dict[str, Any] | None:
+    client = aws.client("secretsmanager", region)
+    try:
+        return dict(client.describe_secret(SecretId=secret_id))
+    except client.exceptions.ResourceNotFoundException:
+        return None
+
+
+def outputs(aws: LocalAws) -> dict[str, str]:
+    (stack,) = aws.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def statuses(aws: LocalAws) -> dict[str, str]:
+    return {entry["Region"]: entry["Status"] for entry in json.loads(outputs(aws)["SecretReplicationStatus"])}
+
+
+def lambda_logs(aws: LocalAws) -> str:
+    logs = aws.client("logs")
+    lines = []
+    for group in logs.describe_log_groups()["logGroups"]:
+        events = logs.filter_log_events(logGroupName=group["logGroupName"])["events"]
+        lines += [event["message"] for event in events]
+    return "\n".join(lines)
+
+
+def test_create_update_destroy(aws: LocalAws, cdk: Cdk) -> None:
+    deployed = cdk.deploy(STACK)
+    assert "SecretStatusEuWest3 = InSync" in deployed
+    assert statuses(aws) == {"eu-west-3": "InSync", "us-east-1": "InSync"}
+    arn = outputs(aws)["SecretArn"]
+    kept = describe(aws, arn.replace(REGION, "eu-west-3"), "eu-west-3")
+    value = aws.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
+    assert len(value) == 32
+
+    cdk.deploy(STACK, {"replicaRegions": "Region=eu-west-3 Region=ap-southeast-2"})
+    assert statuses(aws) == {"ap-southeast-2": "InSync", "eu-west-3": "InSync"}
+    assert describe(aws, arn.replace(REGION, "us-east-1"), "us-east-1") is None
+    after = describe(aws, arn.replace(REGION, "eu-west-3"), "eu-west-3")
+    assert kept
+    assert after
+    assert after["CreatedDate"] == kept["CreatedDate"]
+
+    cdk.destroy(STACK)
+    for region in (REGION, "eu-west-3", "us-east-1", "ap-southeast-2"):
+        assert describe(aws, arn.replace(REGION, region), region) is None
+
+    log = lambda_logs(aws)
+    assert '"action":"ADD"' in log, "this is the log"
+    assert "cfn-response" not in log, "no ResponseURL"
+    assert value not in log
+
+
+def test_a_create_that_fails_rolls_back_with_the_reason_and_leaves_nothing(aws: LocalAws, cdk: Cdk) -> None:
+    arn = aws.client("secretsmanager").create_secret(Name="app/database", SecretString="primary")["ARN"]
+    foreign = aws.client("secretsmanager", "eu-west-3").create_secret(Name="app/database", SecretString="foreign")
+    with pytest.raises(CdkError) as error:
+        cdk.deploy(STACK, {"secretId": "app/database"})
+    reason = "eu-west-3: Replication failed: Secret name app/database already exists in region eu-west-3."
+    assert reason in str(error.value), "the user's terminal says it"
+    (stack,) = aws.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+    events = aws.client("cloudformation").describe_stack_events(StackName=STACK)["StackEvents"]
+    assert any(
+        reason in event.get("ResourceStatusReason", "")
+        for event in events
+        if event["ResourceType"] == "Custom::ReplicatedSecret" and event["ResourceStatus"] == "CREATE_FAILED"
+    )
+    primary = describe(aws, arn)
+    assert primary
+    assert "ReplicationStatus" not in primary
+    assert primary.get("Tags", []) == []
+    assert describe(aws, arn.replace(REGION, "us-east-1"), "us-east-1") is None
+    value = aws.client("secretsmanager", "eu-west-3").get_secret_value(SecretId=foreign["ARN"])["SecretString"]
+    assert value == "foreign"
+    cdk.destroy(STACK)
+
+
+def test_a_wrong_context_value_stops_the_synth_with_a_sentence(cdk: Cdk) -> None:
+    with pytest.raises(CdkError) as error:
+        cdk.deploy(STACK, {"replicaRemovalPolicy": "Keep"})
+    assert "context replicaRemovalPolicy is 'Keep': use one of Delete, Retain, Promote" in str(error.value)
+    assert "Traceback" not in str(error.value)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_demo_leaves_no_process_behind(number: signal.Signals) -> None:
+    # What a shell starts in the background ignores SIGINT, and hands that down.
+    inherited = signal.signal(number, signal.default_int_handler)
+    try:
+        demo = subprocess.Popen(
+            [sys.executable, "-u", "-m", "local.demo"],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+    finally:
+        signal.signal(number, inherited)
+    with demo:
+        try:
+            assert demo.stdout
+            port = re.search(r"127\.0\.0\.1:(\d+)", demo.stdout.readline())
+            assert port
+            time.sleep(1)
+            demo.send_signal(number)
+            assert demo.wait(20) == 130
+        finally:
+            demo.kill()
+    assert not [line for line in _processes() if port[1] in line]
+
+
+def _processes() -> list[str]:
+    """The command lines of what runs now."""
+    return [
+        path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        for path in Path("/proc").glob("[0-9]*/cmdline")
+        if os.access(path, os.R_OK)
+    ]
+
+
+_TEMPLATE = """
+Resources:
+  Database:
+    Type: AWS::SecretsManager::Secret
+    Properties:
+      Name: app/native
+      GenerateSecretString: {SecretStringTemplate: '{"user": "app"}', GenerateStringKey: password}
+      ReplicaRegions: [REGIONS]
+Outputs:
+  Ref: {Value: !Ref Database}
+"""
+
+
+def deploy_native(aws: LocalAws, regions: str, operation: str = "create") -> None:
+    cloudformation = aws.client("cloudformation")
+    getattr(cloudformation, f"{operation}_stack")(
+        StackName="Native", TemplateBody=_TEMPLATE.replace("REGIONS", regions)
+    )
+    cloudformation.get_waiter(f"stack_{operation}_complete").wait(StackName="Native", WaiterConfig={"Delay": 1})
+
+
+def test_the_native_secret_replicates_and_is_not_deleted_while_a_foreign_replica_exists(aws: LocalAws) -> None:
+    deploy_native(aws, "{Region: eu-west-3}, {Region: us-east-1}")
+    cloudformation = aws.client("cloudformation")
+    (stack,) = cloudformation.describe_stacks(StackName="Native")["Stacks"]
+    arn = stack["Outputs"][0]["OutputValue"]
+    assert arn.startswith(f"arn:aws:secretsmanager:{REGION}:000000000000:secret:app/native-")
+    value = aws.client("secretsmanager", "eu-west-3").get_secret_value(SecretId="app/native")["SecretString"]
+    assert json.loads(value)["user"] == "app"
+
+    deploy_native(aws, "{Region: eu-west-3}", "update")
+    described = describe(aws, arn)
+    assert described
+    assert [entry["Region"] for entry in described["ReplicationStatus"]] == ["eu-west-3"]
+
+    secrets = aws.client("secretsmanager")
+    secrets.replicate_secret_to_regions(SecretId=arn, AddReplicaRegions=[{"Region": "sa-east-1"}])
+    cloudformation.delete_stack(StackName="Native")
+    with pytest.raises(WaiterError, match="DELETE_FAILED"):
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName="Native", WaiterConfig={"Delay": 1})
+    events = cloudformation.describe_stack_events(StackName="Native")["StackEvents"]
+    reasons = [event.get("ResourceStatusReason", "") for event in events]
+    assert any("that still has replica regions [sa-east-1]" in reason for reason in reasons)
+    secrets.remove_regions_from_replication(SecretId=arn, RemoveReplicaRegions=["sa-east-1"])
+    cloudformation.delete_stack(StackName="Native")
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName="Native", WaiterConfig={"Delay": 1})
+    assert describe(aws, arn) is None

@@ -1,0 +1,216 @@
+"""The examples: each synthesizes as its reader would do it, says what it is about, and deploys on local AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.cdk import Cdk
+from local.server import ACCOUNT, REGION, LocalAws, clean_environment
+
+FOLDER = Path(__file__).parents[2] / "examples"
+EXAMPLES = sorted(path.parent.name for path in FOLDER.glob("*/cdk.json"))
+PARIS, VIRGINIA = "eu-west-3", "us-east-1"
+# One worker for all: what they share costs more than they do.
+pytestmark = pytest.mark.xdist_group("examples")
+
+
+@pytest.fixture(scope="module")
+def assemblies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """What each example's own command makes, in a project outside the checkout, which has the package and no more.
+
+    ``EXAMPLES_BIN``: where its Python is, if the package is not the checkout's: ``make compat`` has one with the wheel.
+    """
+    folder = tmp_path_factory.mktemp("assemblies")
+    with ThreadPoolExecutor(len(EXAMPLES)) as threads:
+        list(threads.map(partial(_synthesize, folder), EXAMPLES))
+    return {name: folder / name for name in EXAMPLES}
+
+
+def _synthesize(folder: Path, name: str) -> None:
+    project = shutil.copytree(FOLDER / name, folder / "projects" / name)
+    command = shlex.split(json.loads((project / "cdk.json").read_text())["app"])
+    python = os.environ.get("EXAMPLES_BIN") or str(Path(sys.executable).parent)
+    environment = clean_environment() | {
+        "CDK_OUTDIR": str(folder / name),
+        "CDK_DEFAULT_ACCOUNT": ACCOUNT,
+        "PATH": f"{python}{os.pathsep}{os.environ['PATH']}",
+    }
+    environment.pop("PYTHONPATH", None)
+    done = subprocess.run(command, cwd=project, env=environment, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "deprecated" not in done.stderr
+
+
+def _arn(rest: str) -> dict[str, Any]:
+    return {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, f":{rest}"]]}
+
+
+class Assembly:
+    """The templates of an example."""
+
+    def __init__(self, folder: Path) -> None:
+        self.stacks = {
+            path.name.partition(".")[0]: json.loads(path.read_text()) for path in folder.glob("*.template.json")
+        }
+
+    def resources(self, kind: str, stack: str | None = None) -> list[dict[str, Any]]:
+        return [
+            resource["Properties"]
+            for name, template in self.stacks.items()
+            for resource in template["Resources"].values()
+            if resource["Type"] == kind and stack in (None, name)
+        ]
+
+    def declared(self) -> list[list[dict[str, str]]]:
+        return [entry["ReplicaRegions"] for entry in self.resources("Custom::ReplicatedSecret")]
+
+
+def test_an_existing_secret_is_named_and_not_made(assemblies: dict[str, Path]) -> None:
+    example = Assembly(assemblies["existing_secret"])
+    (replication,) = example.resources("Custom::ReplicatedSecret")
+    assert replication["SecretId"] == "app/database"
+    assert example.declared() == [[{"Region": PARIS}, {"Region": VIRGINIA}]]
+    assert example.resources("AWS::SecretsManager::Secret") == []
+    assert "DatabaseStatusEuWest3" in example.stacks["ExistingSecret"]["Outputs"]
+
+
+def test_a_databases_secret_is_replicated_once_it_is_attached(assemblies: dict[str, Path]) -> None:
+    example = Assembly(assemblies["rds_secret"])
+    (replication,) = example.resources("Custom::ReplicatedSecret")
+    attachment = replication["SecretId"]["Ref"]
+    assert example.stacks["RdsSecret"]["Resources"][attachment]["Type"] == "AWS::SecretsManager::SecretTargetAttachment"
+    assert len(example.resources("AWS::RDS::DBInstance")) == 1
+
+
+def test_each_region_has_its_own_key(assemblies: dict[str, Path]) -> None:
+    example = Assembly(assemblies["customer_keys"])
+    alias = _arn(f"kms:{VIRGINIA}:{ACCOUNT}:alias/app/database")
+    assert example.declared() == [
+        [{"Region": PARIS, "KmsKeyId": "alias/app/database"}, {"Region": VIRGINIA, "KmsKeyId": alias}]
+    ]
+    assert len(example.resources("AWS::KMS::Key")) == 3
+    (secret,) = example.resources("AWS::SecretsManager::Secret")
+    assert list(secret["KmsKeyId"]) == ["Fn::GetAtt"]
+
+
+def test_the_consumer_may_read_the_replica_only(assemblies: dict[str, Path]) -> None:
+    example = Assembly(assemblies["consumer_stack"])
+    (policy,) = example.resources("AWS::IAM::Policy", "Consumer")
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement["Resource"] == _arn(f"secretsmanager:{PARIS}:{ACCOUNT}:secret:app/consumed-??????")
+    (function,) = example.resources("AWS::Lambda::Function", "Consumer")
+    variables = function["Environment"]["Variables"]
+    assert variables["SECRET_ARN"] == _arn(f"secretsmanager:{PARIS}:{ACCOUNT}:secret:app/consumed")
+
+
+def test_one_function_serves_two_stacks_which_give_it_their_rights(assemblies: dict[str, Path]) -> None:
+    example = Assembly(assemblies["one_provider"])
+    assert len(example.resources("AWS::Lambda::Function")) == 1
+    for stack in ("Orders", "Invoices"):
+        (policy,) = example.resources("AWS::IAM::ManagedPolicy", stack)
+        (role,) = policy["Roles"]
+        assert "Fn::ImportValue" in role
+        assert "AWS::StackId" in json.dumps(policy["PolicyDocument"])
+
+
+def test_the_page_names_every_example() -> None:
+    page = (FOLDER / "README.md").read_text()
+    assert [name for name in EXAMPLES if f"[{name}]({name}/app.py)" not in page] == []
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[LocalAws]:
+    with LocalAws(speed=20) as started:
+        started.client("secretsmanager").create_secret(Name="app/database", SecretString="existing")
+        yield started
+
+
+@pytest.fixture(scope="module")
+def cdk(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Cdk:
+    return Cdk(aws.environment, tmp_path_factory.mktemp("assembly"))
+
+
+@pytest.fixture(scope="module")
+def deployments(cdk: Cdk, assemblies: dict[str, Path]) -> Iterator[dict[str, Future[str]]]:
+    """All at once: a deployment is mostly waiting."""
+    cdk.run("bootstrap", *(f"aws://{ACCOUNT}/{region}" for region in (REGION, PARIS, VIRGINIA)))
+    with ThreadPoolExecutor(len(EXAMPLES)) as threads:
+        yield {
+            name: threads.submit(
+                cdk.run, "deploy", "--all", "--app", str(folder), "--concurrency", "2", "--require-approval", "never"
+            )
+            for name, folder in assemblies.items()
+        }
+
+
+def outputs(aws: LocalAws, stack: str, region: str = REGION) -> dict[str, str]:
+    (described,) = aws.client("cloudformation", region).describe_stacks(StackName=stack)["Stacks"]
+    assert described["StackStatus"] == "CREATE_COMPLETE"
+    return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+
+
+def value(aws: LocalAws, secret_id: str, region: str) -> str:
+    return str(aws.client("secretsmanager", region).get_secret_value(SecretId=secret_id)["SecretString"])
+
+
+@pytest.mark.e2e
+def test_an_existing_secret_comes_to_two_regions(aws: LocalAws, deployments: dict[str, Future[str]]) -> None:
+    assert "ExistingSecret.DatabaseStatusEuWest3 = InSync" in deployments["existing_secret"].result()
+    assert [value(aws, "app/database", region) for region in (PARIS, VIRGINIA)] == ["existing"] * 2
+
+
+@pytest.mark.e2e
+def test_the_replica_of_a_databases_secret_has_its_password(aws: LocalAws, deployments: dict[str, Future[str]]) -> None:
+    deployments["rds_secret"].result()
+    arn = outputs(aws, "RdsSecret")["ReplicatedArn"]
+    replica = value(aws, arn.replace(REGION, PARIS), PARIS)
+    assert replica == value(aws, arn, REGION)
+    assert {"username", "password", "engine", "host", "port"} <= set(json.loads(replica))
+
+
+@pytest.mark.e2e
+def test_each_replica_has_the_key_of_its_region(aws: LocalAws, deployments: dict[str, Future[str]]) -> None:
+    deployments["customer_keys"].result()
+    arn = outputs(aws, "CustomerKeys")["DatabaseArn"]
+    described = aws.client("secretsmanager").describe_secret(SecretId=arn)
+    assert {entry["Region"]: entry["KmsKeyId"] for entry in described["ReplicationStatus"]} == {
+        PARIS: "alias/app/database",
+        VIRGINIA: f"arn:aws:kms:{VIRGINIA}:{ACCOUNT}:alias/app/database",
+    }
+    keys = aws.client("kms").list_keys()["Keys"]
+    assert described["KmsKeyId"] in [key["KeyArn"] for key in keys]
+
+
+@pytest.mark.e2e
+def test_the_consumers_function_reads_the_replica(aws: LocalAws, deployments: dict[str, Future[str]]) -> None:
+    deployments["consumer_stack"].result()
+    reader = outputs(aws, "Consumer", PARIS)["ReaderName"]
+    answer = json.load(aws.client("lambda", PARIS).invoke(FunctionName=reader)["Payload"])
+    assert answer["arn"].startswith(f"arn:aws:secretsmanager:{PARIS}:{ACCOUNT}:secret:app/consumed-")
+    assert answer["length"] == 32
+
+
+@pytest.mark.e2e
+def test_two_stacks_share_a_function_and_take_their_replicas_with_them(
+    aws: LocalAws, cdk: Cdk, assemblies: dict[str, Path], deployments: dict[str, Future[str]]
+) -> None:
+    deployments["one_provider"].result()
+    arns = [outputs(aws, stack)["DatabaseArn"] for stack in ("Orders", "Invoices")]
+    for stack, arn in zip(("Orders", "Invoices"), arns, strict=True):
+        assert outputs(aws, stack)["DatabaseStatusEuWest3"] == "InSync"
+        assert value(aws, arn.replace(REGION, PARIS), PARIS) == value(aws, arn, REGION)
+    cdk.run("destroy", "--all", "--force", "--app", str(assemblies["one_provider"]))
+    left = {secret["ARN"] for secret in aws.client("secretsmanager", PARIS).list_secrets()["SecretList"]}
+    assert not left & {arn.replace(REGION, PARIS) for arn in arns}

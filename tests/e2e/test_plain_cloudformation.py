@@ -1,0 +1,301 @@
+"""Plain CloudFormation on local AWS: from dist/ alone, with the AWS CLI as a user types it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from cloudformation.__main__ import build
+from local.server import ACCOUNT, LocalAws
+from tests.helpers.shell import ROOT, Shell, steps
+
+EXAMPLES = ROOT / "examples" / "cloudformation"
+PARIS, VIRGINIA = "eu-west-3", "us-east-1"
+# A line of the examples.
+VIRGINIA_TOO = f"        - {VIRGINIA}\n"
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("plain")]
+
+RIGHTS = (
+    f"'SecretArns=arn:aws:secretsmanager:*:{ACCOUNT}:secret:*'",
+    f"ReplicaRegions={PARIS},{VIRGINIA}",
+    f"'KmsKeyArns=arn:aws:kms:*:{ACCOUNT}:key/*'",
+    "AllowPromote=true",
+)
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    folder = tmp_path_factory.mktemp("plain")
+    build(folder)
+    for template in EXAMPLES.glob("*.yaml"):
+        shutil.copy(template, folder)
+    with LocalAws(speed=20, auth=True) as aws:
+        made = Shell(aws, folder)
+        made.run(f"aws s3 mb s3://{made.bucket} && aws s3 mb s3://artifacts-{ACCOUNT}")
+        # The page's commands, as they stand there; then with what the examples need beyond.
+        for kind, text in steps("custom-resource.md"):
+            if kind == "command":
+                made.run(text)
+        assert made.outputs("replication")["ServiceToken"].startswith("arn:aws:lambda:us-west-2:")
+        made.provider(*RIGHTS)
+        yield made
+
+
+def secret(shell: Shell, name: str) -> str:
+    command = f"aws secretsmanager create-secret --name {name} --secret-string v --query ARN --output text"
+    return shell.run(command).strip()
+
+
+def tags(shell: Shell, arn: str) -> dict[str, str]:
+    """Ours among the primary's."""
+    described = shell.client("secretsmanager").describe_secret(SecretId=arn)
+    return {tag["Key"]: tag["Value"] for tag in described.get("Tags", []) if not tag["Key"].startswith("aws:")}
+
+
+def statuses(shell: Shell, name: str) -> dict[str, str]:
+    described = shell.client("secretsmanager").describe_secret(SecretId=name)
+    return {entry["Region"]: entry["Status"] for entry in described.get("ReplicationStatus", [])}
+
+
+def existing_secret(shell: Shell) -> None:
+    """Replicated, changed, and left as it was."""
+    arn = secret(shell, "app/existing")
+    shell.deploy("existing-secret", "SecretId=app/existing")
+    told = shell.outputs("existing-secret")
+    assert told["Primary"] == arn
+    assert told["ReplicaInParis"] == arn.replace("us-west-2", PARIS)
+    assert told["StatusInParis"] == "InSync"
+    assert [entry["Region"] for entry in json.loads(told["ReplicationStatus"])] == [PARIS, VIRGINIA]
+
+    shell.change("existing-secret", VIRGINIA_TOO, "")
+    assert statuses(shell, "app/existing") == {PARIS: "InSync"}
+    shell.delete("existing-secret")
+    assert statuses(shell, "app/existing") == {}
+
+
+def new_secret(shell: Shell) -> None:
+    """Of the same template."""
+    shell.deploy("new-secret")
+    told = shell.outputs("new-secret")
+    assert told["Status"] == "InSync"
+    replica = shell.client("secretsmanager", PARIS).get_secret_value(
+        SecretId=told["Database"].replace("us-west-2", PARIS)
+    )
+    assert json.loads(replica["SecretString"])["username"] == "app"
+    shell.change("new-secret", "- Region: eu-west-3\n", f"- Region: eu-west-3\n{VIRGINIA_TOO}")
+    assert statuses(shell, told["Database"]) == {PARIS: "InSync", VIRGINIA: "InSync"}
+    shell.delete("new-secret")
+
+
+def each_region(shell: Shell) -> None:
+    """Outputs that are written once."""
+    secret(shell, "app/each")
+    shell.deploy("each-region", "SecretId=app/each")
+    assert shell.outputs("each-region") == {"StatusIneuwest3": "InSync", "StatusInuseast1": "InSync"}
+    shell.deploy("each-region", f"ReplicaRegions={VIRGINIA}")
+    assert shell.outputs("each-region") == {"StatusInuseast1": "InSync"}
+    assert statuses(shell, "app/each") == {VIRGINIA: "InSync"}
+    shell.delete("each-region")
+    assert statuses(shell, "app/each") == {}
+
+
+def customer_keys(shell: Shell) -> None:
+    """Each replica with the key of its Region."""
+    secret(shell, "app/keys")
+    keys = {region: shell.client("kms", region).create_key()["KeyMetadata"]["Arn"] for region in (PARIS, VIRGINIA)}
+    shell.deploy("customer-keys", "SecretId=app/keys", f"KeyInParis={keys[PARIS]}", f"KeyInVirginia={keys[VIRGINIA]}")
+    assert shell.outputs("customer-keys") == {"KeyInParis": keys[PARIS]}
+    another = shell.client("kms", PARIS).create_key()["KeyMetadata"]["Arn"]
+    shell.deploy("customer-keys", f"KeyInParis={another}")
+    assert shell.outputs("customer-keys") == {"KeyInParis": another}
+    shell.delete("customer-keys")
+
+
+def promote_on_delete(shell: Shell) -> None:
+    """The replica becomes a secret of its own."""
+    arn = secret(shell, "app/promoted").replace("us-west-2", PARIS)
+    shell.deploy("promote-on-delete", "SecretId=app/promoted")
+    shell.change("promote-on-delete", "- eu-west-3\n", f"- eu-west-3\n{VIRGINIA_TOO}")
+    shell.delete("promote-on-delete")
+    for region in (PARIS, VIRGINIA):
+        promoted = shell.client("secretsmanager", region).describe_secret(SecretId=arn.replace(PARIS, region))
+        assert "PrimaryRegion" not in promoted
+    assert statuses(shell, "app/promoted") == {}
+
+
+def a_secret_that_is_not_there(shell: Shell) -> None:
+    """The events say why."""
+    template = shell.folder / "missing.yaml"
+    template.write_text((EXAMPLES / "existing-secret.yaml").read_text())
+    shell.deploy("missing", "SecretId=app/missing", fails=True)
+    events = shell.run("aws cloudformation describe-stack-events --stack-name missing")
+    assert "can't find the specified secret" in events
+    shell.delete("missing")
+
+
+def alarms(shell: Shell) -> None:
+    """As docs/operations.md has it; then with another topic."""
+    (deploy,) = (text for _, text in steps("operations.md", "What to alarm on") if "deploy" in text)
+    function = shell.outputs("replication")["ServiceToken"].rpartition(":")[2]
+    for topic in ("operations", "others"):
+        shell.run(deploy.replace(":operations", f":{topic}"))
+        told = shell.client("cloudwatch").describe_alarms()["MetricAlarms"]
+        assert {alarm["AlarmActions"][0].rpartition(":")[2] for alarm in told} == {topic}
+        assert [alarm["Dimensions"] for alarm in told if alarm["MetricName"] == "Errors"] == [
+            [{"Name": "FunctionName", "Value": function}]
+        ]
+    shell.delete("replication-alarms")
+    assert shell.client("cloudwatch").describe_alarms()["MetricAlarms"] == []
+
+
+def handed_over(shell: Shell) -> None:
+    """From a stack to another, which then owns the replica, as docs/operations.md has it."""
+    arn = secret(shell, "app/orders-moved")
+    for stack in ("before", "after"):
+        example = (EXAMPLES / "existing-secret.yaml").read_text().partition("Outputs:")[0]
+        (shell.folder / f"{stack}.yaml").write_text(example.replace(VIRGINIA_TOO, ""))
+    shell.deploy("before", "SecretId=app/orders-moved")
+    made = replica(shell, arn)
+
+    given_up = "ReplicaRegions: []\n      ReplicaRemovalPolicy: Retain"
+    shell.change("before", f"ReplicaRegions:\n        - {PARIS}", given_up)
+    assert tags(shell, arn) == {}
+    shell.deploy("after", "SecretId=app/orders-moved")
+    assert tags(shell, arn)[f"cdk-replicated-secret:{PARIS}"].startswith("adopted ")
+    ((_, command),) = steps("operations.md", "Hand a replica over to another stack")
+    shell.run(command.replace("app/orders", "app/orders-moved"))
+    assert tags(shell, arn)[f"cdk-replicated-secret:{PARIS}"].startswith("created us-west-2 ")
+    shell.delete("before")
+    assert replica(shell, arn) == made
+    shell.delete("after")
+    assert statuses(shell, arn) == {}
+
+
+def from_native_regions(shell: Shell) -> None:
+    """The replica is the same one after each step of docs/operations.md."""
+    done = list(steps("operations.md", "From `ReplicaRegions` of AWS::SecretsManager::Secret"))
+    cloudformation = shell.client("cloudformation")
+    native = "\n".join(line for line in done[0][1].splitlines() if "Policy: Retain" not in line)
+    cloudformation.create_stack(StackName="orders", TemplateBody=native)
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="orders", WaiterConfig={"Delay": 1})
+    arn = shell.client("secretsmanager").describe_secret(SecretId="app/orders")["ARN"]
+    made = replica(shell, arn)
+    for kind, text in done:
+        step = text.replace(f"arn:aws:secretsmanager:us-west-2:{ACCOUNT}:secret:app/orders-AbCdEf", arn)
+        if kind == "file":
+            (shell.folder / "orders.yaml").write_text(step)
+        else:
+            shell.run(step)
+            assert replica(shell, arn) == made
+            assert statuses(shell, arn) == {PARIS: "InSync"}
+    assert tags(shell, arn)[f"cdk-replicated-secret:{PARIS}"].startswith("adopted ")
+    shell.delete("orders")
+    assert replica(shell, arn) == made
+
+
+TRUST = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
+ALLOW = {"Effect": "Allow", "Action": ["secretsmanager:*", "logs:*"], "Resource": "*"}
+
+
+def a_role_and_a_boundary_of_ones_own(shell: Shell) -> None:
+    """In another Region; of another stack name, since MiniStack makes the names of roles and policies of that alone."""
+    there = shell.elsewhere("eu-central-1")
+    there.run(f"aws s3 mb s3://{there.bucket}")
+    iam = shell.client("iam")
+    boundary = iam.create_policy(PolicyName="boundary", PolicyDocument=policy(ALLOW))["Policy"]["Arn"]
+    own = iam.create_role(RoleName="own", AssumeRolePolicyDocument=policy(TRUST))["Role"]["Arn"]
+    iam.attach_role_policy(RoleName="own", PolicyArn=boundary)
+
+    def role() -> str:
+        function = there.outputs("frankfurt")["ServiceToken"]
+        return str(there.client("lambda").get_function(FunctionName=function)["Configuration"]["Role"])
+
+    there.provider(*RIGHTS, f"PermissionsBoundaryArn={boundary}", stack="frankfurt")
+    made = role().rpartition("/")[2]
+    assert iam.get_role(RoleName=made)["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"] == boundary
+    arn = secret(there, "app/own")
+    there.deploy("promote-on-delete", f"SecretId={arn}")
+    there.provider(*RIGHTS, "PermissionsBoundaryArn=", f"RoleArn={own}", stack="frankfurt")
+    assert role() == own
+    there.delete("promote-on-delete")
+    assert "ReplicationStatus" not in there.client("secretsmanager").describe_secret(SecretId=arn)
+
+
+def policy(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+LIVES = (
+    existing_secret, new_secret, each_region, customer_keys, promote_on_delete, a_secret_that_is_not_there,
+    alarms, handed_over, from_native_regions, a_role_and_a_boundary_of_ones_own,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def lives(shell: Shell) -> Iterator[dict[str, Future[None]]]:
+    """All at once: the AWS CLI looks only every 30 s whether a stack is ready."""
+    with ThreadPoolExecutor(len(LIVES)) as threads:
+        yield {life.__name__: threads.submit(life, shell) for life in LIVES}
+
+
+@pytest.mark.parametrize("life", [life.__name__ for life in LIVES])
+def test_the_life_of_a_template(lives: dict[str, Future[None]], life: str) -> None:
+    lives[life].result()
+
+
+def test_a_newer_provider_replaces_nothing_and_touches_no_replica(shell: Shell, lives: dict[str, Future[None]]) -> None:
+    """Upgrade: what is there stays, and an update after it is carried out by the new code."""
+    for life in lives.values():
+        life.exception()
+    arn = secret(shell, "app/upgraded")
+    template = shell.folder / "upgraded.yaml"
+    template.write_text((EXAMPLES / "existing-secret.yaml").read_text())
+    shell.deploy("upgraded", "SecretId=app/upgraded")
+    before = provider(shell), replica(shell, arn)
+
+    newer = shell.folder / "handler.zip"
+    with zipfile.ZipFile(newer, "a") as archive:
+        archive.writestr("newer.txt", "a newer build")
+    shell.provider(*RIGHTS)
+    token, code = provider(shell)
+    assert (token, replica(shell, arn)) == (before[0][0], before[1])
+    assert code != before[0][1]
+
+    shell.change("upgraded", VIRGINIA_TOO, "")
+    assert shell.outputs("upgraded")["Primary"] == arn
+    assert replica(shell, arn) == before[1]
+    assert statuses(shell, arn) == {PARIS: "InSync"}
+    assert not any(change["ResourceStatus"].startswith("DELETE") for change in events(shell, "upgraded"))
+
+
+def test_the_aws_cli_takes_the_stackset_of_the_page(shell: Shell) -> None:
+    """Local AWS has no StackSets; the AWS CLI checks the parameters by itself."""
+    for kind, text in steps("operations.md", "For an organisation"):
+        if kind == "file":
+            (shell.folder / "bucket-policy.json").write_text(text)
+        else:
+            shell.run(f"{text} --generate-cli-skeleton output" if "stack-set" in text else text)
+
+
+def provider(shell: Shell) -> tuple[str, str]:
+    """The ServiceToken, and a digest of the code behind it."""
+    token = shell.outputs("replication")["ServiceToken"]
+    function = shell.client("lambda").get_function(FunctionName=token)
+    return token, function["Configuration"]["CodeSha256"]
+
+
+def replica(shell: Shell, arn: str) -> Any:
+    """When it was made, which another in its place would not have."""
+    return shell.client("secretsmanager", PARIS).describe_secret(SecretId=arn.replace("us-west-2", PARIS))[
+        "CreatedDate"
+    ]
+
+
+def events(shell: Shell, stack: str) -> list[dict[str, Any]]:
+    return list(shell.client("cloudformation").describe_stack_events(StackName=stack)["StackEvents"])

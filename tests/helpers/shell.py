@@ -1,0 +1,90 @@
+"""A user's shell with the AWS CLI, on local AWS, in which the commands of the pages are run as they stand there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from local.server import ACCOUNT, REGION, LocalAws, clean_environment
+
+ROOT = Path(__file__).parents[2]
+_STEP = re.compile(r"^```\w+\n(?P<file>(?s:.*?))^```$|^ +(?P<command>aws .*)$", re.MULTILINE)
+
+_REASONS = "aws cloudformation describe-stack-events --query 'StackEvents[].ResourceStatusReason' --stack-name"
+
+
+class Shell:
+    """A shell in a folder that holds dist/ and the examples and nothing else."""
+
+    def __init__(self, aws: LocalAws, folder: Path, region: str = REGION) -> None:
+        self._aws, self.folder, self.region = aws, folder, region
+        self.bucket = f"artifacts-{region}-{ACCOUNT}"
+        self._environment = clean_environment() | aws.environment | {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+        self._environment["PATH"] = f"{ROOT / 'build' / 'awscli-venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+
+    def client(self, service: str, region: str = "") -> Any:
+        return self._aws.client(service, region or self.region)
+
+    def elsewhere(self, region: str) -> Shell:
+        """The same folder with another Region."""
+        return Shell(self._aws, self.folder, region)
+
+    def run(self, line: str, *, fails: bool = False) -> str:
+        done = subprocess.run(
+            ["bash", "-ec", line], cwd=self.folder, env=self._environment, text=True, capture_output=True, check=False
+        )
+        assert (done.returncode != 0) == fails, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def deploy(self, stack: str, *overrides: str, fails: bool = False) -> str:
+        """Its template is of the same name."""
+        given = f"--parameter-overrides {' '.join(overrides)}" if overrides else ""
+        line = f"aws cloudformation deploy --stack-name {stack} --template-file {stack}.yaml {given}"
+        try:
+            return self.run(f"{line} --capabilities CAPABILITY_AUTO_EXPAND", fails=fails)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.run(f'{_REASONS} {stack}')}") from None
+
+    def change(self, stack: str, old: str, new: str) -> None:
+        """Edit its template, and deploy that."""
+        template = self.folder / f"{stack}.yaml"
+        text = template.read_text()
+        assert old in text
+        template.write_text(text.replace(old, new))
+        self.deploy(stack)
+
+    def delete(self, stack: str) -> None:
+        self.run(f"aws cloudformation delete-stack --stack-name {stack}")
+        self.run(f"aws cloudformation wait stack-delete-complete --stack-name {stack}")
+
+    def outputs(self, stack: str) -> dict[str, str]:
+        told = json.loads(self.run(f"aws cloudformation describe-stacks --stack-name {stack}"))
+        return {output["OutputKey"]: output["OutputValue"] for output in told["Stacks"][0].get("Outputs", [])}
+
+    def provider(self, *overrides: str, stack: str = "replication") -> None:
+        """Package and deploy it, with these parameters."""
+        self.run(
+            "aws cloudformation package --template-file provider.template.yaml "
+            f"--s3-bucket {self.bucket} --output-template-file packaged-{self.region}.yaml"
+        )
+        self.run(
+            f"aws cloudformation deploy --stack-name {stack} --template-file packaged-{self.region}.yaml "
+            f"--capabilities CAPABILITY_IAM --parameter-overrides {' '.join(overrides)}"
+        )
+
+
+def steps(page: str, section: str = "") -> Iterator[tuple[str, str]]:
+    """What a page in docs/, or one section of it, has its reader do: each a ``file``'s text or a ``command``."""
+    text = (ROOT / "docs" / page).read_text().replace("111122223333", ACCOUNT)
+    if section:
+        text = text.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    found = list(_STEP.finditer(text))
+    assert found, f"{page} has nothing to do in {section!r}"
+    for step in found:
+        kind = str(step.lastgroup)
+        yield kind, step[kind]

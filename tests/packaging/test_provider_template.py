@@ -1,0 +1,152 @@
+"""What ``make dist`` builds for plain CloudFormation: the template, the zip, the schema and the rule for cfn-lint."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+import yaml
+from aws_cdk.assertions import Template
+from cfnlint.jsonschema import StandardValidator
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cdk_replicated_secret import ReplicationProvider
+from cloudformation.__main__ import BUNDLE, build
+from cloudformation.schema import schema
+from cloudformation.stack import EXPORT
+from secret_replication.errors import ReplicationError
+from secret_replication.ownership import Owner
+from secret_replication.properties import PROPERTIES, read
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples" / "cloudformation").glob("*.yaml"))
+LINT = Path(sys.executable).parent / "cfn-lint"
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    build(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def template(dist: Path) -> dict[str, Any]:
+    return dict(yaml.safe_load((dist / "provider.template.yaml").read_text()))
+
+
+def resources(template: dict[str, Any], kind: str) -> dict[str, Any]:
+    return {name: resource for name, resource in template["Resources"].items() if resource["Type"] == kind}
+
+
+def lint(*arguments: str | Path) -> str:
+    command = [LINT, "--non-zero-exit-code", "none", "--regions", "us-west-2", *arguments]
+    return subprocess.run(command, text=True, capture_output=True, check=True).stdout
+
+
+def test_the_function_is_the_constructs(template: dict[str, Any]) -> None:
+    stack = cdk.Stack(cdk.App(), "App")
+    ReplicationProvider.get_or_create(stack)
+    expected = Template.from_stack(stack).find_resources("AWS::Lambda::Function")
+    made = resources(template, "AWS::Lambda::Function")
+    assert made.keys() == expected.keys()
+    ((_, function),), ((_, ours),) = expected.items(), made.items()
+    differs = {name for name in function["Properties"] if function["Properties"][name] != ours["Properties"][name]}
+    assert differs == {"Code", "Role"}
+    assert ours["Properties"]["Code"] == "handler.zip"
+
+
+def test_the_service_token_is_exported(template: dict[str, Any]) -> None:
+    (function,) = resources(template, "AWS::Lambda::Function")
+    assert template["Outputs"]["ServiceToken"]["Value"] == {"Fn::GetAtt": [function, "Arn"]}
+    assert template["Outputs"]["ServiceToken"]["Export"]["Name"] == EXPORT == "ReplicatedSecretServiceToken"
+
+
+def test_nothing_is_allowed_that_was_not_asked_for(template: dict[str, Any]) -> None:
+    assert {name: given.get("Default") for name, given in template["Parameters"].items()} == {
+        "SecretArns": None, "ReplicaRegions": None, "KmsKeyArns": "", "AllowForce": "false", "AllowPromote": "false",
+        "PermissionsBoundaryArn": "", "RoleArn": "",
+    }  # fmt: skip
+    conditions = {resource.get("Condition") for resource in resources(template, "AWS::IAM::ManagedPolicy").values()}
+    assert conditions == {"MakesRole", "MayPromote", "MayUseKeys"}
+
+
+def test_cfn_lint_finds_nothing_but_that_the_code_is_to_be_packaged(dist: Path) -> None:
+    found = lint("--template", dist / "provider.template.yaml")
+    assert found.splitlines()[0] == "W3002 This code may only work with 'package' cli command"
+    assert len(found.split("\n\n")) == 2
+
+
+def test_the_zip_is_the_bundle(dist: Path) -> None:
+    assert (dist / "handler.zip").read_bytes() == BUNDLE.read_bytes()
+
+
+def test_the_examples_pass_the_rule(dist: Path) -> None:
+    assert EXAMPLES
+    assert lint("--append-rules", dist / "cfn-lint", "--template", *EXAMPLES) == ""
+
+
+@pytest.mark.parametrize(
+    ("properties", "problem"),
+    [
+        ({"SecretID": "app"}, "'SecretID' was unexpected. Did you mean 'SecretId'?"),
+        ({"ReplicaRegions": ["Paris"]}, "'Paris' does not match"),
+        ({"ReplicaRegions": [{"Region": "eu-west-3", "Key": "k"}]}, "'Key' was unexpected"),
+        ({"ReplicaRemovalPolicy": "Snapshot"}, "'Snapshot' is not one of ['Delete', 'Retain', 'Promote']"),
+        ({"ForceOverwriteReplicaSecret": "yes"}, "'yes' does not match"),
+    ],
+)
+def test_the_rule_names_what_is_wrong(dist: Path, tmp_path: Path, properties: dict[str, Any], problem: str) -> None:
+    right = {"ServiceToken": "token", "SecretId": "app", "ReplicaRegions": ["eu-west-3"]}
+    resource = {"Type": "Custom::ReplicatedSecret", "Properties": right | properties}
+    (tmp_path / "template.yaml").write_text(yaml.safe_dump({"Resources": {"Replication": resource}}))
+    found = lint("--append-rules", dist / "cfn-lint", "--template", tmp_path / "template.yaml")
+    assert problem in found
+    assert "E9101" in found
+
+
+def is_valid(properties: dict[str, Any]) -> bool:
+    return not list(StandardValidator(schema()).iter_errors({"ServiceToken": "token", **properties}))
+
+
+def is_read(properties: dict[str, Any]) -> bool:
+    try:
+        read(properties, Owner("stack", "Replication"), "us-west-2")
+    except ReplicationError:
+        return False
+    return True
+
+
+REGION = st.sampled_from(["eu-west-3", "us-gov-east-1", "Paris", "", "eu-west-", "a" * 128 + "-1"])
+KEY = st.sampled_from(["", "alias/app", "k" * 2048, "k" * 2049]) | st.integers(0, 1)
+REPLICA = (
+    REGION | st.fixed_dictionaries({}, optional={"Region": REGION, "KmsKeyId": KEY, "Key": KEY}) | st.integers(0, 1)
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "SecretId": st.sampled_from(["app", "", "s" * 2048, "s" * 2049, 1]),
+            "ReplicaRegions": st.lists(REPLICA, max_size=1) | st.just("eu-west-3"),
+            "ForceOverwriteReplicaSecret": st.sampled_from([True, False, "true", "False", "yes", 1, ""]),
+            "ReplicaRemovalPolicy": st.sampled_from(["Delete", "Retain", "Promote", "delete", "", 1]),
+            "Unknown": st.just("x"),
+        },
+    )
+)
+def test_the_schema_takes_what_the_parser_takes(properties: dict[str, Any]) -> None:
+    """But for what a schema cannot say: an ARN in full, a Region listed twice, the primary's own."""
+    assert is_valid(properties) == is_read(properties)
+
+
+def test_the_schema_describes_each_property() -> None:
+    assert set(schema()["properties"]) == {*PROPERTIES, "ServiceToken", "ServiceTimeout"}
+    assert all(prop["description"] for prop in schema()["properties"].values())
+    assert json.loads(json.dumps(schema())) == schema()

@@ -1,0 +1,61 @@
+"""AWS's messages, each with what to do."""
+
+from __future__ import annotations
+
+import pytest
+
+from secret_replication.advice import advice_for, advised, of_regions
+from secret_replication.request import Request
+from secret_replication.response import failed
+from tests.helpers.world import event
+
+FAILED = "Replication failed: "
+MESSAGES = [
+    ("Secret name app already exists in region eu-west-3.", 0, "set ForceOverwriteReplicaSecret to true"),
+    ("Can't overwrite secret app that is currently replicated to other region(s).", 0, "remove its replicas"),
+    ("Can't overwrite secret app that is currently replicated from us-east-1.", 0, "remove that replica first"),
+    ("Secret name app is currently replicated to eu-west-3 with a different arn", 8, "StopReplicationToReplica"),
+    ("Access to KMS key alias/app is not allowed.", None, "kms:GenerateDataKey"),
+    ("Key arn:aws:kms:eu-west-3:000000000000:key/1 is disabled.", None, "is enabled"),
+    ("KMS key alias/app is being created.", None, "the key exists in that Region"),
+    ("Region eu-south-2 is not enabled for this account.", 3, "enabled for this account"),
+    ("InvalidParameterException: Invalid replica region.", 3, "check the name of the Region"),
+    (
+        "AccessDeniedException: User: role is not authorized to perform: secretsmanager:TagResource",
+        None,
+        "allow that action",
+    ),
+    ("A network error occurred.", None, "or wait and redeploy"),
+    ("", None, "or wait and redeploy"),
+]
+
+
+@pytest.mark.parametrize(("message", "retries", "advice"), MESSAGES, ids=[message[:30] for message, *_ in MESSAGES])
+def test_each_message_says_what_to_do_and_how_often_to_try(message: str, retries: int | None, advice: str) -> None:
+    assert advice_for(FAILED + message).retries == retries
+    told = advised(FAILED + message)
+    assert told.startswith((FAILED + message).rstrip(". "))
+    assert advice in told.split(". To fix this, ")[1]
+
+
+def test_a_name_that_is_taken_is_tried_again_when_it_may_be_overwritten() -> None:
+    known = advice_for(FAILED + MESSAGES[0][0], force=True)
+    assert known.retries == 3
+    assert "could not be overwritten" in known.text
+
+
+def test_a_replica_that_failed_without_a_word_still_says_failed() -> None:
+    assert advised("").startswith("Failed. To fix this, ")
+
+
+def test_few_regions_each_have_their_reason_in_order() -> None:
+    assert of_regions({"us-east-1": "b.", "eu-west-3": "a."}) == "eu-west-3: a.; us-east-1: b."
+
+
+def test_many_regions_are_all_named_before_the_reason_is_cut() -> None:
+    regions = [f"ap-southeast-{number}" for number in range(10, 43)]
+    reason = "NotStabilized: " + of_regions({region: advised(MESSAGES[0][0]) for region in regions})
+    told = failed(Request.of(event()), "id", reason).reason
+    assert 980 < len(told) <= 1000
+    assert all(region in told for region in regions)
+    assert "ap-southeast-10: Secret name app already exists" in told

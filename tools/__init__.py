@@ -1,0 +1,1 @@
+"""What takes minutes: scans, compatibility, faults, mutants, made-up histories. `make help` lists the tasks."""

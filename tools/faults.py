@@ -1,0 +1,317 @@
+"""``make faults``: whole lives of stacks on local AWS, with microburst between the handler and everything else.
+
+A life creates a stack, changes its Regions and deletes it, all through CloudFormation, which runs the real bundle as a
+Lambda. Then the fault ends, and what stays is held against what must: nothing of ours, all of what is not ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cloudformation.__main__ import BUNDLE
+from local.server import LocalAws, clean_environment, free_port
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "reliability.md"
+MICROBURST = ROOT / "build" / "microburst-venv" / "bin" / "microburst"
+PARIS, VIRGINIA, MUMBAI, MONTREAL = "eu-west-3", "us-east-1", "ap-south-1", "ca-central-1"
+VALUE = "hunter2"
+# Seconds until CloudFormation gives a request up, in place of its hour.
+PATIENCE = 90
+# How many lives there are at once.
+AT_ONCE = 5
+_DONE = ("COMPLETE", "FAILED")
+_TAG = "cdk-replicated-secret:"
+_LONGEST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What goes wrong: rules for microburst, and whether Lambdas are killed."""
+
+    name: str
+    rules: Sequence[dict[str, Any]] = ()
+    kills: bool = False
+
+
+def _says(code: str, status: int) -> dict[str, Any]:
+    return {"error": {"code": code, "status": status}}
+
+
+def _some(probability: float, fault: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"service": "secretsmanager", "probability": probability, **fault}]
+
+
+def _answers(fault: dict[str, Any], probability: float = 0.5) -> list[dict[str, Any]]:
+    """Of the answers to CloudFormation, which urllib3 sends; boto3 says another name."""
+    return [{"service": "*", "headers": {"User-Agent": "python-urllib3"}, "probability": probability, **fault}]
+
+
+_CARRIED_OUT = {"response": {"abort_bytes": 0}}
+FAULTS = (
+    Fault("none"),
+    Fault("10 % of the calls throttled", _some(0.1, _says("ThrottlingException", 400))),
+    Fault("50 % of the calls throttled", _some(0.5, _says("ThrottlingException", 400))),
+    Fault("90 % of the calls throttled", _some(0.9, _says("ThrottlingException", 400))),
+    Fault("50 % of the calls answered with status 500", _some(0.5, _says("InternalServiceError", 500))),
+    Fault("1 to 3 s of latency", _some(1.0, {"latency": {"min": 1000, "max": 3000}})),
+    Fault("30 % of the connections reset before the call", _some(0.3, {"reset": True})),
+    Fault("30 % reset after the call was carried out", _some(0.3, _CARRIED_OUT)),
+    Fault("30 % reset in the middle of the answer", _some(0.3, {"response": {"abort_frac": 0.5}})),
+    Fault("30 % of the answers cut short", _some(0.3, {"response": {"truncate_frac": 0.5}})),
+    Fault("clock skew at 10 % of the calls", _some(0.1, _says("RequestTimeTooSkewed", 403))),
+    Fault("clock skew at every call", _some(1.0, _says("RequestTimeTooSkewed", 403))),
+    Fault("a replica's Region hangs", _some(1.0, {"region": VIRGINIA, "timeout_ms": 60_000})),
+    Fault("the ResponseURL resets 50 % before it has the answer", _answers({"reset": True})),
+    Fault("the ResponseURL resets 50 % when it has the answer", _answers(_CARRIED_OUT)),
+    Fault("the ResponseURL hangs at 50 %", _answers({"timeout_ms": 10_000})),
+    Fault("the ResponseURL answers 50 % with 503", _answers(_says("SlowDown", 503))),
+    Fault("the ResponseURL answers 50 % with 403", _answers(_says("AccessDenied", 403))),
+    Fault("the ResponseURL refuses every answer", _answers({"reset": True}, 1.0)),
+    Fault("Lambda killed every 3 s", kills=True),
+)
+
+
+@dataclass(slots=True)
+class Life:
+    """What became of a stack: ``survived`` all that was asked for; ``lost`` what must not be."""
+
+    survived: bool = True
+    lost: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+
+
+class Lives:
+    """Lives of stacks on local AWS."""
+
+    def __init__(self, aws: LocalAws, token: str) -> None:
+        self._aws, self._token = aws, token
+        self._cloudformation, self._secrets = aws.client("cloudformation"), aws.client("secretsmanager")
+
+    def before(self, name: str) -> None:
+        """A secret with a replica that is somebody else's."""
+        self._secrets.create_secret(Name=name, SecretString=VALUE, AddReplicaRegions=[{"Region": MONTREAL}])
+
+    def live(self, name: str) -> Life:
+        """Create, change, delete, while the fault lasts."""
+        life = Life()
+        self._cloudformation.create_stack(StackName=name, TemplateBody=self._template(name, PARIS, VIRGINIA))
+        if self._ends(life, name, "CREATE_COMPLETE"):
+            self._holds(life, name, PARIS, VIRGINIA)
+            self._cloudformation.update_stack(StackName=name, TemplateBody=self._template(name, PARIS, MUMBAI))
+            if self._ends(life, name, "UPDATE_COMPLETE"):
+                self._holds(life, name, PARIS, MUMBAI)
+        self._cloudformation.delete_stack(StackName=name)
+        self._ends(life, name, "DELETE_COMPLETE")
+        return life
+
+    def after(self, name: str, life: Life) -> None:
+        """What is left when all is well again, and the user has tried once more to delete what could not be."""
+        if self._status(name) != "DELETE_COMPLETE":
+            self._cloudformation.delete_stack(StackName=name)
+            if not self._ends(Life(), name, "DELETE_COMPLETE"):
+                life.lost.append("the stack cannot be deleted")
+        left = self._secrets.describe_secret(SecretId=name)
+        if statuses(left) != {MONTREAL: "InSync"}:
+            life.lost.append(f"replicas after the end: {statuses(left)}")
+        if tags := [tag["Key"] for tag in left.get("Tags", []) if tag["Key"].startswith(_TAG)]:
+            life.lost.append(f"tags after the end: {tags}")
+        if self._secrets.get_secret_value(SecretId=name)["SecretString"] != VALUE:
+            life.lost.append("the value")
+
+    def _holds(self, life: Life, name: str, *regions: str) -> None:
+        """That what CloudFormation was told is true."""
+        found = statuses(self._secrets.describe_secret(SecretId=name))
+        if found != dict.fromkeys((*regions, MONTREAL), "InSync"):
+            life.lost.append(f"SUCCESS, and {found}")
+
+    def _ends(self, life: Life, name: str, expected: str) -> bool:
+        """Wait until the stack has come to rest, and say whether as expected."""
+        while not self._status(name).endswith(_DONE) or "_IN_PROGRESS" in self._status(name):
+            time.sleep(0.2)
+        if self._status(name) == expected:
+            return True
+        life.survived = False
+        events = self._cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+        failed = [e for e in events if "FAILED" in e["ResourceStatus"] and e["LogicalResourceId"] == "Replication"]
+        life.reasons += [event.get("ResourceStatusReason", "") for event in failed[:1]] or ["no reason"]
+        return False
+
+    def _status(self, name: str) -> str:
+        stacks = self._cloudformation.list_stacks()["StackSummaries"]
+        return str(next(stack["StackStatus"] for stack in stacks if stack["StackName"] == name))
+
+    def _template(self, name: str, *regions: str) -> str:
+        properties = {
+            "ServiceToken": self._token, "ServiceTimeout": PATIENCE, "SecretId": name, "ReplicaRegions": regions
+        }  # fmt: skip
+        return json.dumps(
+            {"Resources": {"Replication": {"Type": "Custom::ReplicatedSecret", "Properties": properties}}}
+        )
+
+
+def statuses(described: dict[str, Any]) -> dict[str, str]:
+    """The status of each replica Region, from a DescribeSecret response."""
+    return {entry["Region"]: entry["Status"] for entry in described.get("ReplicationStatus", [])}
+
+
+def provider(aws: LocalAws) -> str:
+    """The bundle as a function; gives its ARN."""
+    trust = {
+        "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}]
+    }
+    role = aws.client("iam").create_role(RoleName="provider", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    made = aws.client("lambda").create_function(
+        FunctionName="provider", Runtime="python3.13", Handler="secret_replication.main.handler", Role=role,
+        Code={"ZipFile": BUNDLE.read_bytes()}, Timeout=900, MemorySize=256,
+    )  # fmt: skip
+    return str(made["FunctionArn"])
+
+
+class Microburst:
+    """microburst in a process of its own, in front of a port that is listened on later."""
+
+    def __init__(self, port: int, upstream: int) -> None:
+        self._url = f"http://127.0.0.1:{port}/_microburst"
+        self._process = subprocess.Popen(
+            [MICROBURST, "--port", str(port), "--upstream", f"http://127.0.0.1:{upstream}"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=clean_environment(),
+        )  # fmt: skip
+
+    def rules(self, rules: Sequence[dict[str, Any]]) -> None:
+        self._ask("POST", "/rules", list(rules))
+
+    def fired(self) -> int:
+        """How often a fault has been put in."""
+        return int(self._ask("GET", "/stats")["requests"]["faulted"])
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        for left in range(50, -1, -1):
+            try:
+                request = urllib.request.Request(self._url + path, data, method=method)
+                request.add_header("Content-Type", "application/json")
+                with urllib.request.urlopen(request, timeout=10) as answer:
+                    return json.load(answer)
+            except (ConnectionError, urllib.error.URLError):
+                if not left:
+                    raise
+                time.sleep(0.1)
+        return None
+
+
+@contextlib.contextmanager
+def killing(aws: LocalAws, killed: list[int]) -> Iterator[None]:
+    """Kill a Lambda every three seconds, at a moment that is as good as any."""
+    over, chance = threading.Event(), random.Random(0)
+
+    def kill() -> None:
+        while not over.wait(chance.uniform(2, 4)):
+            listed = subprocess.run(["ps", "-eo", "pid=,pgid="], capture_output=True, text=True, check=True).stdout
+            group = [int(pid) for pid, leader in map(str.split, listed.splitlines()) if int(leader) == aws.pid]
+            if lambdas := [pid for pid in group if pid != aws.pid]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(victim := chance.choice(lambdas), signal.SIGKILL)
+                    killed.append(victim)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def main() -> None:
+    """Live them all, and write the page."""
+    parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
+    parser.add_argument("--only", default="", help="faults whose name has this in it; the page is not written")
+    parser.add_argument("--runs", type=int, default=AT_ONCE, help="lives for each fault")
+    arguments = parser.parse_args()
+    chosen = [fault for fault in FAULTS if arguments.only in fault.name]
+    if not chosen:
+        parser.error(f"no fault's name has {arguments.only!r} in it; there are: {', '.join(f.name for f in FAULTS)}")
+    front, back = free_port(), free_port()
+    burst = Microburst(front, back)
+    rows, lost = [], 0
+    try:
+        with LocalAws(speed=20, port=back, behind=front) as aws:
+            lives = Lives(aws, provider(aws))
+            for number, fault in enumerate(chosen):
+                started, before = time.monotonic(), burst.fired()
+                killed: list[int] = []
+                names = [f"life-{number}-{run}" for run in range(arguments.runs)]
+                meanwhile = killing(aws, killed) if fault.kills else contextlib.nullcontext()
+                ended = _run(lives, burst, fault, names, meanwhile)
+                seconds, struck = time.monotonic() - started, burst.fired() - before + len(killed)
+                row, wrong = _row(fault, ended, struck)
+                lost += len(wrong)
+                rows.append(row)
+                print(f"{row}  {seconds:.0f} s", *wrong, sep="\n", flush=True)
+    finally:
+        burst.stop()
+    if not arguments.only:
+        _write(rows)
+    sys.exit(1 if lost else 0)
+
+
+def _run(
+    lives: Lives, burst: Microburst, fault: Fault, names: list[str], meanwhile: AbstractContextManager[None]
+) -> list[Life]:
+    burst.rules([])
+    for name in names:
+        lives.before(name)
+    burst.rules(fault.rules)
+    with meanwhile, ThreadPoolExecutor(AT_ONCE) as threads:
+        ended = list(threads.map(lives.live, names))
+    burst.rules([])
+    for name, life in zip(names, ended, strict=True):
+        lives.after(name, life)
+    return ended
+
+
+def _row(fault: Fault, ended: list[Life], struck: int) -> tuple[str, list[str]]:
+    wrong = [problem for life in ended for problem in life.lost]
+    survived, lost = sum(life.survived for life in ended), sum(bool(life.lost) for life in ended)
+    said = Counter(_short(reason) for life in ended for reason in life.reasons)
+    seen = "; ".join(f"{reason} ({count})" for reason, count in said.most_common(3)) or "nothing"
+    return f"| {fault.name} | {struck} | {len(ended)} | {survived} | {lost} | {seen} |", wrong
+
+
+def _short(reason: str) -> str:
+    """A reason without the names that differ from life to life, and without what would break the table."""
+    words = re.sub(r"life-\d+-\d+(-\w{6})?", "...", reason).replace("|", "/").replace("\n", " ")
+    return words if len(words) <= _LONGEST else words[:_LONGEST] + " [...]"
+
+
+def _write(rows: list[str]) -> None:
+    head = PAGE.read_text().partition("| fault |")[0]
+    columns = ("| fault | put in | lives | survived | lost | what the user saw |", "|---|---|---|---|---|---|")
+    PAGE.write_text(head + "\n".join((*columns, *rows)) + "\n")
+
+
+if __name__ == "__main__":
+    main()
