@@ -19,10 +19,13 @@ class Advice:
 
 
 _FEW = 3
-# With the rests between them these take 150 s, and a removal 40 to 90 s (F18).
+# With the rests between them (clock.rest) these take 185 s, and a removal 40 to 90 s (F18).
 _AS_LONG_AS_A_REMOVAL = 8
+# These take five and a half minutes: as long as a change of a key's alias or tags may take to count (F33).
+_AS_LONG_AS_KMS = 13
 _NAME_TAKEN = Advice(0, "delete that secret, or set ForceOverwriteReplicaSecret to true to overwrite it")
 _NAME_TAKEN_FORCED = Advice(_FEW, "delete that secret: it could not be overwritten")
+_TEMPLATE = " (of the provider template: by its parameters)"
 # Names of secrets, which may contain words such as key.
 _SECRET = re.compile(r"(?<=secret )(?:name )?\S*\w|\barn:[\w-]+:secretsmanager:\S+", re.IGNORECASE)
 _TAKEN = re.compile(r"already exists in region", re.IGNORECASE)
@@ -50,10 +53,39 @@ _KNOWN: tuple[tuple[re.Pattern[str], Advice], ...] = (
         re.compile(r"invalid replica region|\bregion\b[^.]*\bnot enabled|\bopt.?in\b", re.IGNORECASE),
         Advice(_FEW, "check the name of the Region, and that it is enabled for this account and in the same partition"),
     ),
+    # F36: who denied it. Before the keys: a policy denies calls to KMS, too.
+    (
+        re.compile(r"deny in a (?:service|resource) control policy", re.IGNORECASE),
+        Advice(None, "ask those who manage your AWS organization to allow it: one of their control policies denies it"),
+    ),
+    (
+        re.compile(r"permissions boundary", re.IGNORECASE),
+        Advice(None, "allow it in the permissions boundary of the function's role"),
+    ),
+    (
+        re.compile(r"deny in a resource-based policy", re.IGNORECASE),
+        Advice(None, "change the resource policy of the secret, or the key's policy, which denies it"),
+    ),
+    (
+        re.compile(r"perform: secretsmanager:DescribeSecret", re.IGNORECASE),
+        Advice(
+            None,
+            "check SecretId (a name that does not exist looks the same), and allow the action for this secret in the "
+            f"policy of the function's role{_TEMPLATE}",
+        ),
+    ),
+    (
+        re.compile(r"perform: secretsmanager:ReplicateSecretToRegions", re.IGNORECASE),
+        Advice(
+            None,
+            "allow the action for this secret, for each of these Regions and, if it is set, for "
+            f"ForceOverwriteReplicaSecret in the policy of the function's role{_TEMPLATE}",
+        ),
+    ),
     (
         _KEY,
         Advice(
-            None,
+            _AS_LONG_AS_KMS,
             "check that the key exists in that Region and is enabled, and that its policy and the function's role "
             "allow kms:GenerateDataKey and kms:Encrypt with it, and kms:Decrypt with the primary's",
         ),
@@ -66,9 +98,8 @@ _KNOWN: tuple[tuple[re.Pattern[str], Advice], ...] = (
         re.compile(r"AccessDenied|not authorized", re.IGNORECASE),
         Advice(
             None,
-            "check SecretId (a name that does not exist looks the same), allow that action for this secret, Region and "
-            "key in the policy of the function's role (of the provider template: by its parameters), "
-            "and check that the secret's resource policy does not deny it",
+            f"allow the action for this secret in the policy of the function's role{_TEMPLATE}, and check that the "
+            "secret's resource policy does not deny it",
         ),
     ),
 )

@@ -13,6 +13,8 @@ LAG = 5.0
 FRESH = 30.0
 # IAM is eventually consistent: a permission granted moments ago may not work for this long.
 ACCESS_GRACE = 60.0
+# F33: KMS takes up to five minutes, if it is about an alias or a tag of a key.
+KEY_GRACE = 330.0
 # Retries of a Failed replica are at most this far apart.
 _LONGEST_REST = 30.0
 # F22: InSync within seconds. Checked more often at first, so that a short wait is not rounded up.
@@ -61,10 +63,9 @@ class Deadline:
         """Whether no time is left."""
         return self.waited >= self.seconds
 
-    @property
-    def grace(self) -> float:
-        """Seconds for what may still heal by itself: a minute, or half of a shorter deadline."""
-        return min(ACCESS_GRACE, self.seconds / 2)
+    def grace(self, seconds: float = ACCESS_GRACE) -> float:
+        """Seconds for what may still heal by itself: these, or half of a shorter deadline."""
+        return min(seconds, self.seconds / 2)
 
     def pause(self, at_least: float = 0.0, *, growth: float = 1.0) -> None:
         """Wait before the next round, but not past the deadline.

@@ -17,6 +17,7 @@ _CLOUDFORMATION_PROPERTIES = ("ServiceToken", "ServiceTimeout")
 REPLICA_KEYS = ("Region", "KmsKeyId")
 SECRET_ID_MAX_LENGTH = 2048  # F1
 KMS_KEY_ID_MAX_LENGTH = 2048  # F1
+_NOT_A_REGION = "this is not a Region name; expected something like eu-west-3"
 _SECONDS = re.compile("[0-9]{1,9}")
 
 
@@ -72,7 +73,18 @@ def _secret(value: object) -> SecretArn | str:
     arn = SecretArn.parse(value)
     if arn is None:
         raise InvalidPropertyError("SecretId", value, f"this is not the ARN of a secret; {allowed}")
+    _, colon, rest = arn.resource.partition(":")
+    if colon:
+        raise InvalidPropertyError("SecretId", value, f"omit ':{rest}', which refers to a part of its value; {allowed}")
     return arn
+
+
+def regions_in(properties: object) -> set[str]:
+    """The Regions that properties name, and no error, whatever they are."""
+    listed = properties.get("ReplicaRegions") if isinstance(properties, Mapping) else None
+    entries = listed if isinstance(listed, list) else []
+    regions = [entry.get("Region") if isinstance(entry, Mapping) else entry for entry in entries]
+    return {region for region in regions if isinstance(region, str)}
 
 
 def _replicas(value: object, primary_region: str) -> dict[str, str | None]:
@@ -104,9 +116,9 @@ def _replica(prop: str, entry: object) -> tuple[str, str | None]:
         raise UnknownPropertyError(f"{prop}.{unknown[0]}", REPLICA_KEYS)
     region, key = entry.get("Region"), entry.get("KmsKeyId")
     if not isinstance(region, str) or not is_region(region):
-        raise InvalidPropertyError(
-            f"{prop}.Region", region, "this is not a Region name; expected something like eu-west-3"
-        )
+        arn = SecretArn.parse(str(region))
+        expected = f"this is an ARN; give its Region, {arn.region}" if arn else _NOT_A_REGION
+        raise InvalidPropertyError(f"{prop}.Region", region, expected)
     if key is not None and (not isinstance(key, str) or len(key) > KMS_KEY_ID_MAX_LENGTH):
         raise InvalidPropertyError(f"{prop}.KmsKeyId", key, "give the ARN, ID or alias of a key in that Region")
     return region, key or None

@@ -4,30 +4,40 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from .advice import advised, of_regions
+from .advice import advised, is_about_a_key, of_regions
 from .apply import Applier
 from .attempts import Attempt
-from .clock import LAG, Deadline, Persistence
+from .clock import KEY_GRACE, LAG, Deadline, Persistence
 from .errors import (
     AccessDeniedError,
     DeadlineError,
     NotOwnedError,
     ReplicaFailedError,
     ReplicationError,
-    SupersededError,
     ThrottledError,
 )
 from .model import FAILED, IN_SYNC, Desired, Observed, ReplicaState, Step
 from .observe import Observer
 from .plan import Plan, plan
 from .ports import Log, SecretsManager
+from .watch import Watch
 
 # If a plan holds nothing but these, the next round would only confirm it.
 _FINAL = {Step.NOTHING, Step.UNTAG}
+_WARNINGS = {
+    ReplicaState.UNKNOWN: "no response from there, could not verify that the replica is gone",
+    ReplicaState.STANDALONE: "was promoted to a standalone secret, which stays there; delete it if you do not need it",
+}
 
 
 class Reconciler:
-    """One run for one resource. ``observed``: the last observation. ``unverified``: Regions that did not respond."""
+    """One run for one resource.
+
+    Attributes:
+        first, observed: the first and the last observation; None before it.
+        unverified: dropped Regions that could not be asked whether the replica is gone.
+        only_tags_left: nothing is left to do but to remove tags.
+    """
 
     def __init__(self, aws: SecretsManager, desired: Desired, deadline: Deadline, log: Log) -> None:
         self._aws, self._desired, self._deadline, self._log = aws, desired, deadline, log
@@ -36,12 +46,15 @@ class Reconciler:
         self._applier = Applier(aws, desired, self._attempts)
         clock = deadline.clock
         self._second_look = Persistence(clock, LAG)
-        self._lost_tags = Persistence(clock, LAG)
-        self._no_response = Persistence(clock, deadline.grace)
-        self._denied = Persistence(clock, deadline.grace)
+        self._watch = Watch(aws, desired, self._attempts, log, Persistence(clock, LAG))
+        self._no_response = Persistence(clock, deadline.grace())
+        self._denied = Persistence(clock, deadline.grace())
+        self._key_denied = Persistence(clock, deadline.grace(KEY_GRACE))
         self._rest = 0.0
+        self.first: Observed | None = None
         self.observed: Observed | None = None
         self.unverified: set[str] = set()
+        self.only_tags_left = False
 
     def run(self) -> Observed:
         """Make what is declared true.
@@ -58,6 +71,7 @@ class Reconciler:
                 if self._round() and self.observed:
                     return self.observed
                 self._denied.clear()
+                self._key_denied.clear()
                 self._observer.forget()
             except ReplicationError as error:
                 # botocore has waited already, at random.
@@ -70,8 +84,10 @@ class Reconciler:
     def _raise_if_final(self, error: ReplicationError) -> None:
         if not error.retryable:
             raise error
-        if isinstance(error, AccessDeniedError) and self._denied.holds():
-            raise AccessDeniedError(advised(str(error), error.aws_message)) from error
+        if isinstance(error, AccessDeniedError):
+            denied = self._key_denied if is_about_a_key(error.aws_message) else self._denied
+            if denied.holds():
+                raise AccessDeniedError(advised(str(error), error.aws_message)) from error
         if self._deadline.passed:
             raise type(error)(f"{error}. {self._overdue()}") from error
 
@@ -80,7 +96,8 @@ class Reconciler:
         self._rest = 0.0
         # A name is resolved once: the secret may be deleted and made again under it.
         self.observed = self._observer.observe(self.observed.arn if self.observed else self._desired.secret)
-        if not self._check_still_owned(self.observed):
+        self.first = self.first or self.observed
+        if not self._watch.still_owned(self.observed):
             return False
         steps, self.observed = self._plan(self.observed)
         if not self._regions_respond(self.observed):
@@ -92,9 +109,10 @@ class Reconciler:
             return False
         if steps.regions(Step.FAIL):
             raise self._failure(steps, self.observed)
+        self.only_tags_left = set(steps.steps.values()) <= _FINAL
         self._log_plan(steps, self.observed)
         complete = self._applier.apply(steps, self.observed, self._deadline.clock.now())
-        return complete and set(steps.steps.values()) <= _FINAL
+        return complete and self.only_tags_left
 
     def _plan(self, observed: Observed) -> tuple[Plan, Observed]:
         """Plan, and ask the Regions on which the plan depends, until it depends on none."""
@@ -110,40 +128,6 @@ class Reconciler:
             return True
         unknown = ReplicaState.UNKNOWN in observed.in_region.values()
         return self._no_response.holds(unknown) or not unknown
-
-    def _check_still_owned(self, observed: Observed) -> bool:
-        """Whether what this run tagged and added is still there. Otherwise its own Delete may have come (P4).
-
-        Raises:
-            SupersededError: If it has been missing for some seconds: nothing may be added again.
-        """
-        for region in observed.owned:
-            self._attempts[region].owners = observed.claims[region].owners
-        lost = [region for region in self._desired.replicas if self._is_lost(region, observed)]
-        if not lost:
-            self._lost_tags.clear()
-            return True
-        if not self._lost_tags.holds(lost):
-            return False
-        # Between the tag and the call, a Delete may have seen nothing to remove: what this run added, it removes.
-        added = [r for r in lost if self._attempts[r].added and r in observed.replicas and r not in observed.claims]
-        if added:
-            for region in added:
-                self._log_step(region, Step.REMOVE)
-            self._aws.remove(observed.arn, added)
-        raise SupersededError(
-            f"what this run added to {', '.join(sorted(lost))}, or the tag that records it, has disappeared: this "
-            "resource was deleted, or another resource or person changed it, during the deployment"
-        )
-
-    def _is_lost(self, region: str, observed: Observed) -> bool:
-        attempt, claim = self._attempts[region], observed.claims.get(region)
-        if attempt.added and region not in observed.replicas:
-            return True
-        if not attempt.owners or region in observed.owned:
-            return False
-        # A new owner that wrote the tag at the same moment has overwritten ours; then this resource joins again.
-        return claim is None or claim.stack != self._desired.owner.stack or set(claim.owners) <= set(attempt.owners)
 
     def _needs_second_look(self, steps: Plan, observed: Observed) -> bool:
         """Whether to observe once more before a replica is taken away, or a failure is reported.
@@ -175,20 +159,18 @@ class Reconciler:
         return f"{began}: {states}. {of_regions(self._failed(self.observed))}".rstrip(" .")
 
     def _failed(self, observed: Observed) -> dict[str, str]:
-        listed = {region: observed.replicas[region] for region in self._desired.replicas if region in observed.replicas}
-        return {
-            region: advised(replica.message, force=self._desired.force)
-            for region, replica in listed.items()
-            if replica.status == FAILED
-        }
+        listed = [observed.replicas[region] for region in self._desired.replicas if region in observed.replicas]
+        force = self._desired.force
+        return {one.region: advised(one.message, force=force) for one in listed if one.status == FAILED}
 
     def _log_plan(self, steps: Plan, observed: Observed) -> None:
         for region, step in steps.steps.items():
             if step not in (Step.NOTHING, Step.WAIT):
                 self._log_step(region, step)
-            if step is Step.UNTAG and observed.in_region.get(region) is ReplicaState.UNKNOWN:
-                self.unverified.add(region)
-                text = f"{region}: no response from there, could not verify that the replica is gone"
+            there = observed.in_region.get(region)
+            if step is Step.UNTAG and there in _WARNINGS and not self._attempts[region].promoted:
+                self.unverified |= {region} if there is ReplicaState.UNKNOWN else set()
+                text = f"{region}: {_WARNINGS[there]}"
                 self._log.warning(text, action=step.name, region=region, secret=str(observed.arn))
 
     def _log_step(self, region: str, step: Step) -> None:

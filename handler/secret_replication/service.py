@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .clock import Deadline
-from .errors import RejectedError, ReplicationError, SecretDeletedError, SecretNotFoundError
+from .errors import AccessDeniedError, RejectedError, ReplicationError, SecretDeletedError, SecretNotFoundError
 from .model import FAILED, IN_SYNC, Desired
+from .ownership import tag_key
 from .ports import Clock, Log, Metrics, SecretsManager
-from .properties import read, read_to_delete, service_timeout
+from .properties import read, read_to_delete, regions_in, service_timeout
 from .reconcile import Reconciler
 from .request import Request, RequestType
 from .response import Response, check_size, deleted, failed, succeeded
@@ -91,11 +92,22 @@ class Service:
             self._run.run()
         except (SecretNotFoundError, SecretDeletedError):
             return deleted(request)
-        except RejectedError:
+        except (AccessDeniedError, RejectedError) as error:
+            if self._run.only_tags_left:
+                self._warn(f"{error} The tags stay. To remove them: {self._untag_command()}", self.primary)
+                return deleted(request)
             # If AWS rejects even the first call, and no Create has responded with an ARN, that Create failed likewise.
-            if self._run.observed or request.primary:
+            if isinstance(error, AccessDeniedError) or self._run.observed or request.primary:
                 raise
         return deleted(request)
+
+    def _untag_command(self) -> str:
+        observed = self._run and self._run.observed
+        if not observed:
+            return ""
+        keys = " ".join(tag_key(region) for region in sorted(observed.owned))
+        arn = observed.arn
+        return f"aws secretsmanager untag-resource --region {arn.region} --secret-id {arn} --tag-keys {keys}"
 
     def _clean_up_other_secret(
         self, request: Request, desired: Desired, response: Response, deadline: Deadline
@@ -113,14 +125,17 @@ class Service:
             if str(other) not in (response.physical_id, request.physical_id):
                 Reconciler(self._aws, replace(previous, secret=other), deadline, self._log).run()
         except ReplicationError as error:
-            text = f"the rollback could not clean up: {error}"
-            self._log.warning(text, action="RESPOND", region="", secret=str(previous.secret))
+            self._warn(f"the rollback could not clean up: {error}", str(previous.secret))
+
+    def _warn(self, text: str, secret: str, region: str = "") -> None:
+        self._log.warning(text, action="RESPOND", region=region, secret=secret)
 
     def _report(self, request: Request, desired: Desired | None, response: Response, deadline: Deadline) -> None:
         """Log how the request ended, and count.
 
         ``ReplicasInSync`` and ``ReplicasFailed`` count the declared replicas when last observed, ``ReplicasUnverified``
-        the dropped ones whose Regions could not be asked; ``SecondsToInSync`` is how long a Create or an Update took.
+        the dropped ones whose Regions could not be asked, ``ReplicasUnowned`` those whose tag was lost;
+        ``SecondsToInSync`` is how long a Create or an Update took.
         """
         regions = sorted(desired.replicas) if desired else []
         name = f"{request.request_type} of {request.owner.logical_id}"
@@ -135,8 +150,27 @@ class Service:
         self._metrics.add_metric("ReplicasInSync", "Count", statuses.count(IN_SYNC))
         self._metrics.add_metric("ReplicasFailed", "Count", statuses.count(FAILED))
         self._metrics.add_metric("ReplicasUnverified", "Count", unverified)
+        self._metrics.add_metric("ReplicasUnowned", "Count", self._report_unowned(request))
         if not response.reason and request.type is not RequestType.DELETE:
             self._metrics.add_metric("SecondsToInSync", "Seconds", deadline.waited)
+
+    def _report_unowned(self, request: Request) -> int:
+        """Warn of replicas that this resource declared before, and that have lost their tag. How many there are."""
+        first = self._run.first if self._run else None
+        if first is None:
+            return 0
+        known = request.properties if request.type is RequestType.DELETE else request.old_properties
+        unowned = sorted(r for r in regions_in(known) if r in first.replicas and r not in first.claims)
+        for region in unowned:
+            self._warn(
+                f"{region}: the tag that records its owner is gone, so the replica is treated as one that was there "
+                "before: it stays when it is no longer declared. To remove it: aws secretsmanager "
+                f"remove-regions-from-replication --region {first.arn.region} --secret-id {first.arn} "
+                f"--remove-replica-regions {region}",
+                str(first.arn),
+                region,
+            )
+        return len(unowned)
 
 
 def _time_to_work(request: Request, seconds: float) -> float:

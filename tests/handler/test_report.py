@@ -13,6 +13,7 @@ def test_a_create_counts_what_is_in_sync_and_how_long_it_took(world: World) -> N
         "ReplicasInSync": 2,
         "ReplicasFailed": 0,
         "ReplicasUnverified": 0,
+        "ReplicasUnowned": 0,
         "SecondsToInSync": world.clock.now() - started,
     }
 
@@ -20,7 +21,7 @@ def test_a_create_counts_what_is_in_sync_and_how_long_it_took(world: World) -> N
 def test_a_failure_counts_what_failed_and_takes_no_time(world: World) -> None:
     world.create(region="us-east-1")
     world.fail(event(regions=("eu-west-3", "us-east-1")))
-    assert world.metrics == {"ReplicasInSync": 1, "ReplicasFailed": 1, "ReplicasUnverified": 0}
+    assert world.metrics == {"ReplicasInSync": 1, "ReplicasFailed": 1, "ReplicasUnverified": 0, "ReplicasUnowned": 0}
 
 
 def test_a_delete_counts_the_regions_that_it_could_not_ask(world: World) -> None:
@@ -32,7 +33,7 @@ def test_a_delete_counts_the_regions_that_it_could_not_ask(world: World) -> None
 
     world.journal.before = deny
     world.succeed(event("Delete", PhysicalResourceId=world.arn))
-    assert world.metrics == {"ReplicasInSync": 0, "ReplicasFailed": 0, "ReplicasUnverified": 1}
+    assert world.metrics == {"ReplicasInSync": 0, "ReplicasFailed": 0, "ReplicasUnverified": 1, "ReplicasUnowned": 0}
     (warning,) = [(line, keys) for line, keys in world.log.lines if "could not verify" in line]
     assert warning[1]["region"] == "eu-west-3"
 

@@ -10,20 +10,46 @@ from secret_replication.response import failed
 from tests.helpers.world import event
 
 FAILED = "Replication failed: "
+DENIED = "AccessDeniedException: User: role is not authorized to perform:"
 MESSAGES = [
     ("Secret name app already exists in region eu-west-3.", 0, "set ForceOverwriteReplicaSecret to true"),
     ("Can't overwrite secret app that is currently replicated to other region(s).", 0, "remove its replicas"),
     ("Can't overwrite secret app that is currently replicated from us-east-1.", 0, "remove that replica first"),
     ("Secret name app is currently replicated to eu-west-3 with a different arn", 8, "StopReplicationToReplica"),
-    ("Access to KMS key alias/app is not allowed.", None, "kms:GenerateDataKey"),
-    ("Key arn:aws:kms:eu-west-3:000000000000:key/1 is disabled.", None, "is enabled"),
-    ("KMS key alias/app is being created.", None, "the key exists in that Region"),
+    ("Access to KMS key alias/app is not allowed.", 13, "kms:GenerateDataKey"),
+    ("Key arn:aws:kms:eu-west-3:000000000000:key/1 is disabled.", 13, "is enabled"),
+    ("KMS key alias/app is being created.", 13, "the key exists in that Region"),
     ("Region eu-south-2 is not enabled for this account.", 3, "enabled for this account"),
     ("InvalidParameterException: Invalid replica region.", 3, "check the name of the Region"),
     (
-        "AccessDeniedException: User: role is not authorized to perform: secretsmanager:TagResource",
+        f"{DENIED} secretsmanager:TagResource on resource: app",
         None,
-        "allow that action",
+        "allow the action for this secret in the policy of the function's role",
+    ),
+    (
+        f"{DENIED} secretsmanager:DescribeSecret on resource: app",
+        None,
+        "check SecretId",
+    ),
+    (
+        f"{DENIED} secretsmanager:ReplicateSecretToRegions on resource: app",
+        None,
+        "for each of these Regions",
+    ),
+    (
+        f"{DENIED} secretsmanager:TagResource on resource: app with an explicit deny in a service control policy",
+        None,
+        "ask those who manage your AWS organization",
+    ),
+    (
+        f"{DENIED} kms:Decrypt on resource: key/1 because no permissions boundary allows the kms:Decrypt action",
+        None,
+        "allow it in the permissions boundary",
+    ),
+    (
+        f"{DENIED} secretsmanager:TagResource on resource: app with an explicit deny in a resource-based policy",
+        None,
+        "change the resource policy of the secret",
     ),
     ("A network error occurred.", None, "or wait and redeploy"),
     ("", None, "or wait and redeploy"),

@@ -66,6 +66,7 @@ def test_booleans_arrive_as_strings(text: object, value: bool) -> None:
     assert declared(ForceOverwriteReplicaSecret=text).force is value
 
 
+ARN = "arn:aws:secretsmanager:eu-west-3:000000000000:secret:app-abcdef"
 SECRET = "give the ARN or the name of the primary secret"
 LIST = 'give a list such as ["eu-west-3"] or [{"Region": "eu-west-3"}]; [] means none'
 NAME = "this is not a Region name; expected something like eu-west-3"
@@ -84,6 +85,14 @@ OWN = "this is the primary's own Region; list only other Regions"
         ({"regions": ["Europe"]}, f"ReplicaRegions[0].Region is 'Europe': {NAME}"),
         ({"regions": [{}]}, f"ReplicaRegions[0].Region is None: {NAME}"),
         ({"regions": ["eu-west-3\n"]}, f"ReplicaRegions[0].Region is 'eu-west-3\\n': {NAME}"),
+        (
+            {"SecretId": f"{ARN}:password::"},
+            f"SecretId is '{ARN}:password::': omit ':password::', which refers to a part of its value; {SECRET}",
+        ),
+        (
+            {"regions": [ARN]},
+            f"ReplicaRegions[0].Region is '{ARN}': this is an ARN; give its Region, eu-west-3",
+        ),
         ({"regions": [7]}, 'ReplicaRegions[0] is 7: give a Region, or {"Region": ..., "KmsKeyId": ...}'),
         (
             {"regions": ["eu-west-3", {"Region": "eu-west-3"}]},

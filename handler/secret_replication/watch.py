@@ -1,0 +1,58 @@
+"""Watch: whether what this run tagged and added is still there, or its own Delete came while it ran (P4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .attempts import Attempt
+from .clock import Persistence
+from .errors import SupersededError
+from .model import Desired, Observed, Step
+from .ports import Log, SecretsManager
+
+
+@dataclass(slots=True)
+class Watch:
+    """Compares each observation with what this run has done. ``lost``: how long something must be missing."""
+
+    aws: SecretsManager
+    desired: Desired
+    attempts: Mapping[str, Attempt]
+    log: Log
+    lost: Persistence
+
+    def still_owned(self, observed: Observed) -> bool:
+        """Whether nothing is missing. If something is, observe again: DescribeSecret may lag (F25).
+
+        Raises:
+            SupersededError: If it has been missing for some seconds: nothing may be added again.
+        """
+        for region in observed.owned:
+            self.attempts[region].owners = observed.claims[region].owners
+        lost = [region for region in self.desired.replicas if self._is_lost(region, observed)]
+        if not self.lost.holds(lost):
+            return not lost
+        self._remove_added(lost, observed)
+        raise SupersededError(
+            f"what this run added to {', '.join(sorted(lost))}, or the tag that records it, has disappeared: this "
+            "resource was deleted, or another resource or person changed it, during the deployment"
+        )
+
+    def _is_lost(self, region: str, observed: Observed) -> bool:
+        attempt, claim = self.attempts[region], observed.claims.get(region)
+        if attempt.added and region not in observed.replicas:
+            return True
+        if not attempt.owners or region in observed.owned:
+            return False
+        # A new owner that wrote the tag at the same moment has overwritten ours; then this resource joins again.
+        return claim is None or claim.stack != self.desired.owner.stack or set(claim.owners) <= set(attempt.owners)
+
+    def _remove_added(self, lost: list[str], observed: Observed) -> None:
+        """Between the tag and the call, a Delete may have seen nothing to remove: this run removes what it added."""
+        added = [r for r in lost if self.attempts[r].added and r in observed.replicas and r not in observed.claims]
+        for region in added:
+            text = f"{region}: {Step.REMOVE.value}"
+            self.log.info(text, action=Step.REMOVE.name, region=region, secret=str(observed.arn))
+        if added:
+            self.aws.remove(observed.arn, added)

@@ -1,0 +1,73 @@
+"""Permissions that are missing: how long each is waited for, and what the reason advises."""
+
+from __future__ import annotations
+
+import pytest
+
+from secret_replication.errors import AccessDeniedError, RejectedError, ReplicationError
+from tests.helpers.world import World, event
+
+R = "eu-west-3"
+USER = "AccessDeniedException: User: arn:aws:sts::000000000000:assumed-role/r is not authorized to perform:"
+
+
+def deny(world: World, call: str, error: ReplicationError, seconds: float = 9999) -> None:
+    end = world.clock.now() + seconds
+
+    def before(made: str) -> None:
+        if made.startswith(call) and world.clock.now() < end:
+            raise error
+
+    world.journal.before = before
+
+
+def test_a_permission_for_a_key_is_waited_for_as_long_as_kms_takes(world: World) -> None:
+    deny(world, "replicate", AccessDeniedError(f"{USER} kms:Decrypt on resource: key/1"), 300)
+    world.succeed(event())
+
+
+def test_a_permission_for_a_key_that_stays_missing_fails_after_five_and_a_half_minutes(world: World) -> None:
+    deny(world, "replicate", AccessDeniedError(f"{USER} kms:Decrypt on resource: key/1"))
+    started = world.clock.now()
+    assert "allow kms:GenerateDataKey and kms:Encrypt" in world.fail(event())
+    assert 330 <= world.clock.now() - started < 345
+
+
+def test_a_replica_that_fails_for_its_key_is_given_up_after_as_long(world: World) -> None:
+    world.model.script.fail("Access to KMS key alias/app is not allowed.", region=R)
+    started = world.clock.now()
+    assert "Access to KMS key alias/app is not allowed. To fix this, check that the key" in world.fail(event())
+    assert 330 <= world.clock.now() - started < 360
+
+
+def test_a_replica_that_fails_for_a_key_that_is_ready_in_time_heals(world: World) -> None:
+    world.model.script.create_key("key-1", world.clock.now() + 300)
+    world.succeed(event(regions=[{"Region": R, "KmsKeyId": "key-1"}]))
+
+
+def test_a_denied_replication_advises_to_allow_the_regions(world: World) -> None:
+    deny(world, "replicate", AccessDeniedError(f"{USER} secretsmanager:ReplicateSecretToRegions on resource: x"))
+    reason = world.fail(event(regions=(R, "us-east-1")))
+    assert "for each of these Regions" in reason
+    assert "check SecretId" not in reason
+
+
+@pytest.mark.parametrize(
+    "error", [AccessDeniedError(f"{USER} secretsmanager:UntagResource"), RejectedError("InvalidRequestException: no")]
+)
+@pytest.mark.parametrize("policy", ["Delete", "Retain"])
+def test_a_delete_succeeds_if_only_a_tag_is_left_that_may_not_be_removed(
+    world: World, error: ReplicationError, policy: str
+) -> None:
+    world.succeed(event())
+    deny(world, "untag", error)
+    world.succeed(event("Delete", PhysicalResourceId=world.arn, ReplicaRemovalPolicy=policy))
+    assert world.exists(R) == (policy == "Retain")
+    (warning,) = [text for text, _ in world.log.lines if "The tags stay" in text]
+    assert "aws secretsmanager untag-resource" in warning
+
+
+def test_a_delete_fails_if_a_replica_is_left_that_may_not_be_removed(world: World) -> None:
+    world.succeed(event())
+    deny(world, "remove", AccessDeniedError(f"{USER} secretsmanager:RemoveRegionsFromReplication"))
+    assert "RemoveRegionsFromReplication" in world.fail(event("Delete", PhysicalResourceId=world.arn))
