@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from .advice import advised, is_about_a_key, of_regions
-from .apply import Applier
+from .apply import Applier, calls
 from .attempts import Attempt
 from .clock import KEY_GRACE, LAG, Deadline, Persistence
 from .errors import (
@@ -16,7 +16,7 @@ from .errors import (
     ReplicationError,
     ThrottledError,
 )
-from .model import FAILED, IN_SYNC, Desired, Observed, ReplicaState, Step
+from .model import FAILED, Desired, Observed, ReplicaState, Step
 from .observe import Observer
 from .plan import Plan, plan
 from .ports import Log, SecretsManager
@@ -45,8 +45,8 @@ class Reconciler:
         self._observer = Observer(aws, desired, deadline.clock)
         self._applier = Applier(aws, desired, self._attempts)
         clock = deadline.clock
-        self._second_look = Persistence(clock, LAG)
-        self._watch = Watch(aws, desired, self._attempts, log, Persistence(clock, LAG))
+        self._second_look, self._unusable = Persistence(clock, LAG), Persistence(clock, deadline.grace(LAG))
+        self._watch = Watch(aws, desired, self._attempts, self._observer, log, Persistence(clock, LAG))
         self._no_response = Persistence(clock, deadline.grace())
         self._denied = Persistence(clock, deadline.grace())
         self._key_denied = Persistence(clock, deadline.grace(KEY_GRACE))
@@ -94,13 +94,16 @@ class Reconciler:
     def _round(self) -> bool:
         """One observation and what follows from it. True if nothing is left to do."""
         self._rest = 0.0
-        # A name is resolved once: the secret may be deleted and made again under it.
-        self.observed = self._observer.observe(self.observed.arn if self.observed else self._desired.secret)
+        if (observed := self._observe()) is None:
+            return False
+        self.observed = observed
         self.first = self.first or self.observed
         if not self._watch.still_owned(self.observed):
             return False
         steps, self.observed = self._plan(self.observed)
         if not self._regions_respond(self.observed):
+            return False
+        if self._may_miss_tags(steps, self.observed):
             return False
         if steps.waits:
             return steps.done
@@ -112,7 +115,24 @@ class Reconciler:
         self.only_tags_left = set(steps.steps.values()) <= _FINAL
         self._log_plan(steps, self.observed)
         complete = self._applier.apply(steps, self.observed, self._deadline.clock.now())
+        if self._desired.replicas and steps.regions(Step.LEAVE, Step.UNTAG):
+            # The rollback of this update must not read the tag as it was.
+            self._rest = LAG
+            return False
         return complete and self.only_tags_left
+
+    def _observe(self) -> Observed | None:
+        """Describe the primary. None if it cannot be used, but may have been made, restored or promoted moments ago."""
+        try:
+            # A name is resolved once: the secret may be deleted and made again under it.
+            observed = self._observer.observe(self.observed.arn if self.observed else self._desired.secret)
+        except ReplicationError as error:
+            if error.retryable or self._unusable.holds(type(error)):
+                raise
+            self._rest = LAG
+            return None
+        self._unusable.clear()
+        return observed
 
     def _plan(self, observed: Observed) -> tuple[Plan, Observed]:
         """Plan, and ask the Regions on which the plan depends, until it depends on none."""
@@ -129,16 +149,21 @@ class Reconciler:
         unknown = ReplicaState.UNKNOWN in observed.in_region.values()
         return self._no_response.holds(unknown) or not unknown
 
+    def _may_miss_tags(self, steps: Plan, observed: Observed) -> bool:
+        """Whether the plan depends on a tag that was written or removed shortly before this run began (F25)."""
+        added = [region for region in steps.regions(Step.ADD) if region in observed.claims]
+        changed = steps.regions(Step.ADOPT, Step.JOIN, Step.LEAVE, Step.UNTAG)
+        found_nothing = steps.done and not self._desired.replicas
+        self._rest = max(0.0, self._deadline.grace(LAG) - self._deadline.waited)
+        return bool(added or changed or found_nothing) and self._rest > 0
+
     def _needs_second_look(self, steps: Plan, observed: Observed) -> bool:
-        """Whether to observe once more before a replica is taken away, or a failure is reported.
+        """Whether to observe once more before a replica is taken away, a secret overwritten, or a failure reported.
 
         An observation can lag (F25), and a resource that shares a replica may be running at the same time.
         """
-        failing = steps.regions(Step.FAIL)
-        settling = [region for region in self._desired.replicas if observed.describe(region) not in (IN_SYNC, FAILED)]
-        others = failing and set(settling) - set(failing)
-        taking = steps.regions(Step.REMOVE, Step.PROMOTE)
-        finding = (failing if others else [], taking)
+        forced = [call.regions for call in calls(steps, self._desired, observed) if call.force]
+        finding = (steps.regions(Step.FAIL), steps.regions(Step.REMOVE, Step.PROMOTE), forced)
         return any(finding) and not self._second_look.holds(finding)
 
     def _failure(self, steps: Plan, observed: Observed) -> ReplicationError:

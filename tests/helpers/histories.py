@@ -32,7 +32,7 @@ KINDS = ("denied", "unavailable", "answer lost", "crash before", "crash after")
 TROUBLE = ("network error", "Access to KMS key is not allowed.", "stalled")
 POLICIES = ("Delete", "Delete", "Delete", "Retain", "Promote")
 # F25: how old reads may be, and how long a person waits until no read can miss what was done.
-LAGS, SETTLED = (0.0, 0.0), 4.0
+LAGS, SETTLED = (0.0, 3.0), 4.0
 # F18: until a removed replica is gone.
 GONE = 100.0
 
@@ -106,6 +106,8 @@ class Acts(RuleBasedStateMachine):
             except RollbackFailedError:
                 if not may_fail:
                     raise
+        # CloudFormation's next operation begins later than that, its next request does not.
+        self.world.clock.sleep(SETTLED)
 
     @contextmanager
     def striking(self, faults: list[Fault]) -> Iterator[None]:
