@@ -14,6 +14,8 @@ from .errors import (
     NotOwnedError,
     ReplicaFailedError,
     ReplicationError,
+    SecretDeletedError,
+    SecretNotFoundError,
     ThrottledError,
 )
 from .model import FAILED, Desired, Observed, ReplicaState, Step
@@ -45,7 +47,7 @@ class Reconciler:
         self._observer = Observer(aws, desired, deadline.clock)
         self._applier = Applier(aws, desired, self._attempts)
         clock = deadline.clock
-        self._second_look, self._unusable = Persistence(clock, LAG), Persistence(clock, deadline.grace(LAG))
+        self._second_look, self._gone = Persistence(clock, LAG), Persistence(clock, deadline.grace(LAG))
         self._watch = Watch(aws, desired, self._attempts, self._observer, log, Persistence(clock, LAG))
         self._no_response = Persistence(clock, deadline.grace())
         self._denied = Persistence(clock, deadline.grace())
@@ -82,6 +84,10 @@ class Reconciler:
             self._deadline.pause(self._rest, growth=growth)
 
     def _raise_if_final(self, error: ReplicationError) -> None:
+        # The secret may have been made or restored moments ago (F25).
+        if isinstance(error, (SecretNotFoundError, SecretDeletedError)) and not self._gone.holds():
+            self._rest = LAG
+            return
         if not error.retryable:
             raise error
         if isinstance(error, AccessDeniedError):
@@ -94,45 +100,31 @@ class Reconciler:
     def _round(self) -> bool:
         """One observation and what follows from it. True if nothing is left to do."""
         self._rest = 0.0
-        if (observed := self._observe()) is None:
-            return False
-        self.observed = observed
+        # A name is resolved once: the secret may be deleted and made again under it.
+        self.observed = self._observer.observe(self.observed.arn if self.observed else self._desired.secret)
         self.first = self.first or self.observed
         if not self._watch.still_owned(self.observed):
             return False
         steps, self.observed = self._plan(self.observed)
         if not self._regions_respond(self.observed):
             return False
-        if self._may_miss_tags(steps, self.observed):
+        if steps.waits and self._desired.replicas:
+            return steps.done
+        if self._may_miss_tags(steps, self.observed) or self._needs_second_look(steps, self.observed):
+            self._rest = LAG
             return False
         if steps.waits:
             return steps.done
-        if self._needs_second_look(steps, self.observed):
-            self._rest = LAG
-            return False
         if steps.regions(Step.FAIL):
             raise self._failure(steps, self.observed)
         self.only_tags_left = set(steps.steps.values()) <= _FINAL
         self._log_plan(steps, self.observed)
         complete = self._applier.apply(steps, self.observed, self._deadline.clock.now())
-        if self._desired.replicas and steps.regions(Step.LEAVE, Step.UNTAG):
-            # The rollback of this update must not read the tag as it was.
+        if self._desired.replicas and steps.regions(Step.ADOPT, Step.JOIN, Step.LEAVE, Step.UNTAG):
+            # The next request, such as a rollback, must not read the tag as it was.
             self._rest = LAG
             return False
         return complete and self.only_tags_left
-
-    def _observe(self) -> Observed | None:
-        """Describe the primary. None if it cannot be used, but may have been made, restored or promoted moments ago."""
-        try:
-            # A name is resolved once: the secret may be deleted and made again under it.
-            observed = self._observer.observe(self.observed.arn if self.observed else self._desired.secret)
-        except ReplicationError as error:
-            if error.retryable or self._unusable.holds(type(error)):
-                raise
-            self._rest = LAG
-            return None
-        self._unusable.clear()
-        return observed
 
     def _plan(self, observed: Observed) -> tuple[Plan, Observed]:
         """Plan, and ask the Regions on which the plan depends, until it depends on none."""
@@ -152,17 +144,16 @@ class Reconciler:
     def _may_miss_tags(self, steps: Plan, observed: Observed) -> bool:
         """Whether the plan depends on a tag that was written or removed shortly before this run began (F25)."""
         added = [region for region in steps.regions(Step.ADD) if region in observed.claims]
-        changed = steps.regions(Step.ADOPT, Step.JOIN, Step.LEAVE, Step.UNTAG)
         found_nothing = steps.done and not self._desired.replicas
-        self._rest = max(0.0, self._deadline.grace(LAG) - self._deadline.waited)
-        return bool(added or changed or found_nothing) and self._rest > 0
+        depends = added or found_nothing or steps.regions(Step.LEAVE, Step.UNTAG)
+        return bool(depends) and self._deadline.waited < self._deadline.grace(LAG)
 
     def _needs_second_look(self, steps: Plan, observed: Observed) -> bool:
         """Whether to observe once more before a replica is taken away, a secret overwritten, or a failure reported.
 
         An observation can lag (F25), and a resource that shares a replica may be running at the same time.
         """
-        forced = [call.regions for call in calls(steps, self._desired, observed) if call.force]
+        forced = self._desired.force and [c.regions for c in calls(steps, self._desired, observed) if c.force]
         finding = (steps.regions(Step.FAIL), steps.regions(Step.REMOVE, Step.PROMOTE), forced)
         return any(finding) and not self._second_look.holds(finding)
 
