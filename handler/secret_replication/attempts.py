@@ -71,7 +71,8 @@ class Attempt:
             self.rejected = step
             return False
         final = self._last_rejected is step
-        self._last_rejected = step
+        # Another run may have made the same call moments ago.
+        self._last_rejected, self.not_before = step, now + LAG
         if step in (Step.ADD, Step.PROMOTE):
-            self.rejected, self.not_before = step, now + LAG
+            self.rejected = step
         return final

@@ -23,7 +23,13 @@ from tests.helpers.world import PRIMARY, TAG, Crash, World
 NAME = "app/database"
 REGIONS = ("eu-west-3", "us-east-1", "ap-southeast-2")
 HOST = "cloudformation-custom-resource-response-uswest2.s3.us-west-2.amazonaws.com"
-worlds = st.sampled_from(list(every_dialect())).map(lambda dialect: World(dialect, direct=True))
+# F25: reads are current, or up to 3 s old.
+worlds = st.builds(
+    lambda dialect, lag, seed: World(dialect, direct=True, lag=lag, seed=seed),
+    st.sampled_from(list(every_dialect())),
+    st.sampled_from([0.0, 3.0]),
+    st.integers(0, 2**16),
+)
 declarations = st.dictionaries(st.sampled_from(REGIONS), st.sampled_from(["", "key-1", "key-2"]), min_size=1)
 names = st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=1, max_size=255)
 contract = settings(max_examples=60, deadline=None)
@@ -60,7 +66,7 @@ def account(world: World) -> Account:
 
 def replicas(world: World, secret: str = NAME) -> dict[str, tuple[str, str]]:
     """DescribeSecret's list: Region to status and key."""
-    listed = world.client().describe_secret(SecretId=secret).get("ReplicationStatus", [])
+    listed = world.model.describe(PRIMARY, secret).get("ReplicationStatus", [])
     return {entry["Region"]: (entry["Status"], entry["KmsKeyId"]) for entry in listed}
 
 
@@ -90,14 +96,14 @@ def contract_create_delete(world: World, regions: dict[str, str]) -> None:
 def contract_create_read(world: World, regions: dict[str, str]) -> None:
     """What GetAtt says after a Create MUST be what DescribeSecret says."""
     answer = deployed(world, stack_in(world), {"One": properties(regions)})
-    data, described = answer["Data"], world.client().describe_secret(SecretId=NAME)
+    data, described = answer["Data"], world.model.describe(PRIMARY, NAME)
     assert answer["PhysicalResourceId"] == data["ARN"] == described["ARN"]
     listed = json.loads(data["ReplicationStatus"])
     assert listed == sorted(described["ReplicationStatus"], key=lambda entry: str(entry["Region"]))
     assert data["Regions"].split(",") == sorted(regions)
     assert (data["PrimaryRegion"], replicas(world)) == (PRIMARY, in_sync(regions))
     for region in regions:
-        there = world.client(region).describe_secret(SecretId=NAME)
+        there = world.model.describe(region, NAME)
         assert data[f"ReplicaArn.{region}"] == there["ARN"]
         assert (data[f"Status.{region}"], data[f"KmsKeyId.{region}"]) == ("InSync", there["KmsKeyId"])
 
@@ -176,6 +182,8 @@ def contract_update_of_what_is_gone(gone: str, world: World, before: dict[str, s
     deployed(world, stack, {"One": properties(before)})
     world.client().remove_regions_from_replication(SecretId=NAME, RemoveReplicaRegions=list(before))
     GONE[gone](world)
+    # A call that is made before then is rejected.
+    world.clock.sleep(world.model.script.lag_seconds)
     for request in (
         stack.request("Update", "One", properties(after), world.arn, properties(before)),
         stack.request("Create", "Two", properties(after)),

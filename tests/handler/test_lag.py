@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from local.secrets_manager import Dialect, every_dialect
 from local.secrets_manager.dialect import FailedAgain, OtherKey, RemoveAbsent, SameKeyAgain
 from secret_replication.clock import LAG
+from tests.helpers.turns import Turns
 from tests.helpers.world import PRIMARY, World, event
 
 SECONDS = 3.0
@@ -102,6 +104,18 @@ class StopError(BaseException):
 
 def stop() -> None:
     raise StopError
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_delete_that_is_delivered_twice_concurrently_succeeds_twice(seed: int) -> None:
+    """What the other one has removed is still listed, and AWS rejects removing it again (U4)."""
+    world = World(Dialect(remove_absent=RemoveAbsent.ERROR), direct=True, lag=SECONDS, seed=seed)
+    world.succeed(event())
+    delete = event("Delete", PhysicalResourceId=world.arn)
+    turns = Turns(world.clock, random.Random(seed).randrange)
+    for answer in turns.take([lambda clock: world.deliver(delete, clock)] * 2):
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
+    assert (world.statuses(), world.tags()) == ({}, {})
 
 
 def test_a_secret_that_was_made_moments_ago_is_found() -> None:

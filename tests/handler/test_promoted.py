@@ -145,6 +145,31 @@ def test_a_create_whose_delete_comes_while_it_runs_does_not_remove_it() -> None:
     assert value(world) == NEWER
 
 
+def test_it_is_not_overwritten_if_its_region_does_not_respond() -> None:
+    """The call is made without force then."""
+    for dialect in DIALECTS:
+        for lose_tag in (True, False):
+            world = World(dialect, direct=True)
+            world.succeed(event())
+            promote(world)
+            if lose_tag:
+                world.client().untag_resource(SecretId=world.arn, TagKeys=[f"{TAG}eu-west-3"])
+            world.model.script.error("AccessDeniedException", operation="DescribeSecret", region="eu-west-3", times=None)
+            world.serve(event("Update", ForceOverwriteReplicaSecret="true", PhysicalResourceId=world.arn))
+            assert value(world) == NEWER
+
+
+def test_its_region_is_asked_before_a_forced_call_and_before_a_removal() -> None:
+    world = World()
+    world.succeed(event(ForceOverwriteReplicaSecret="true"))
+    calls = world.journal.calls
+    assert "describe eu-west-3" in calls[: calls.index("replicate eu-west-3")]
+    world.succeed(event("Delete", PhysicalResourceId=world.arn))
+    assert "describe eu-west-3" in calls[: calls.index("remove eu-west-3")]
+    asked = [call for call in world.model.journal if (call.region, call.operation) == ("eu-west-3", "DescribeSecret")]
+    assert {call.parameters["SecretId"] for call in asked} == {world.arn.replace(PRIMARY, "eu-west-3")}
+
+
 def test_a_secret_that_was_never_a_replica_is_overwritten_only_by_force() -> None:
     """F26: a foreign secret of the name has another suffix."""
     for dialect in DIALECTS:
