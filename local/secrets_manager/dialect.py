@@ -156,7 +156,15 @@ class Dialect:
 
 # What can matter to one another: the first group is about entries that exist, the others stand for themselves.
 _TOGETHER = (
-    ("same_key_again", "other_key", "failed_again", "remove_absent", "after_stop", "promoted_removed", "while_removing"),
+    (
+        "same_key_again",
+        "other_key",
+        "failed_again",
+        "remove_absent",
+        "after_stop",
+        "promoted_removed",
+        "while_removing",
+    ),
     ("failed_again", "bad_region", "key_denied", "no_value"),
     ("failed_again", "deleted_there", "while_removing"),
     ("service_managed",),

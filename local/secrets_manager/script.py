@@ -125,7 +125,7 @@ class Script:
             seconds: the longest lag; 0 for none.
             seed: of the random choice of moments.
         """
-        self.lag_seconds, self._random = seconds, random.Random(seed)
+        self.lag_seconds, self._random = seconds, random.Random(seed)  # noqa: S311 - to be repeated
 
     def heal(self) -> None:
         """From now on nothing goes wrong. Aliases stay where they point, and reads still lag: that is not a fault."""

@@ -29,7 +29,8 @@ def lagging(dialects: list[Dialect]) -> Iterator[World]:
 
 
 def key_of(world: World, region: str = "eu-west-3") -> str:
-    return {e["Region"]: e["KmsKeyId"] for e in world.model.describe(PRIMARY, world.arn)["ReplicationStatus"]}[region]
+    listed = world.model.describe(PRIMARY, world.arn)["ReplicationStatus"]
+    return next(str(entry["KmsKeyId"]) for entry in listed if entry["Region"] == region)
 
 
 def test_a_key_change_ends_with_the_new_key_also_if_repeating_a_call_is_an_error() -> None:

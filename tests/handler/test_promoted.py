@@ -154,7 +154,8 @@ def test_it_is_not_overwritten_if_its_region_does_not_respond() -> None:
             promote(world)
             if lose_tag:
                 world.client().untag_resource(SecretId=world.arn, TagKeys=[f"{TAG}eu-west-3"])
-            world.model.script.error("AccessDeniedException", operation="DescribeSecret", region="eu-west-3", times=None)
+            script = world.model.script
+            script.error("AccessDeniedException", operation="DescribeSecret", region="eu-west-3", times=None)
             world.serve(event("Update", ForceOverwriteReplicaSecret="true", PhysicalResourceId=world.arn))
             assert value(world) == NEWER
 

@@ -281,9 +281,7 @@ class Histories(Acts):
             self.by_hand(secret, "remove_regions_from_replication", RemoveReplicaRegions=[region], wait=wait)
 
     @rule(secret=secrets, choice=choices, wait=waits)
-    def a_person_promotes_a_replica_and_writes_a_newer_value_to_it(
-        self, secret: str, choice: int, wait: float
-    ) -> None:
+    def a_person_promotes_a_replica_and_writes_a_newer_value_to_it(self, secret: str, choice: int, wait: float) -> None:
         if there := self.ledger.replicas_of(secret):
             region = there[choice % len(there)]
             self.promote(secret, region)
