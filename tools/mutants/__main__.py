@@ -11,25 +11,40 @@ import shutil
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SCRATCH = ROOT / "build" / "mutants"
 SURVIVORS = Path(__file__).parent / "survivors.md"
 HANDLER = ROOT / "handler" / "secret_replication"
-# The modules without state, then those that remember what a run has done.
-MODULES = ("plan", "ownership", "request", "properties", "reconcile", "memory", "apply", "observe")
-# The fast tests that guard them. Each mutant is tried by those that reach it, the fastest first. One that survives
-# takes half a minute; with test_dialects it would take a minute.
-TESTS = (
-    "unit/test_plan.py",
-    "unit/test_ownership.py",
-    "unit/test_request.py",
-    "handler/test_contract.py",
-    "handler/test_faults.py",
-    "handler/test_lifecycle.py",
-    "handler/test_report.py",
+
+
+@dataclass(frozen=True)
+class Group:
+    """Modules, and the fast tests that guard them: each mutant is tried by those that reach it, the fastest first."""
+
+    modules: Sequence[str]
+    tests: Sequence[str]
+
+
+GROUPS = (
+    # Pure functions: a survivor takes a second.
+    Group(
+        modules=("plan", "ownership", "request", "properties"),
+        tests=("unit/test_plan.py", "unit/test_ownership.py", "unit/test_request.py"),
+    ),
+    # What remembers what a run has done: a survivor takes half a minute; with test_dialects it would take a minute.
+    Group(
+        modules=("reconcile", "memory", "apply", "observe"),
+        tests=(
+            "handler/test_contract.py",
+            "handler/test_faults.py",
+            "handler/test_lifecycle.py",
+            "handler/test_report.py",
+        ),
+    ),
 )
 COPIED = ("tests", "local", "docs")
 # mutmut looks for a package in src/, and for its settings in the pyproject.toml of the folder that it runs in.
@@ -47,23 +62,28 @@ pytest_add_cli_args_test_selection = {tests}
 """
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(chosen: Sequence[str]) -> int:
     """Make and try all mutants; 1 if one survived without an explanation."""
-    modules = arguments or MODULES
-    if missing := list(_missing(modules)):
-        sys.exit(
-            f"No such file: {', '.join(missing)}. Correct MODULES and TESTS in {Path(__file__).relative_to(ROOT)}."
-        )
-    _copy(modules)
-    _mutmut("run", check=False)
-    results = defaultdict(list)
-    for name, result in re.findall(r"(\S+__mutmut_\d+): (.+)", _mutmut("results")):
-        results[result].append(name)
+    known = [module for group in GROUPS for module in group.modules]
+    paths = [HANDLER / f"{module}.py" for module in known]
+    paths += [ROOT / "tests" / test for group in GROUPS for test in group.tests]
+    missing = [str(path.relative_to(ROOT)) for path in paths if not path.exists()]
+    if missing:
+        sys.exit(f"No such file: {', '.join(missing)}. Correct GROUPS in {Path(__file__).relative_to(ROOT)}.")
+    if unknown := sorted(set(chosen) - set(known)):
+        sys.exit(f"No such module: {', '.join(unknown)}. Choose from {', '.join(known)}.")
+    results: dict[str, list[str]] = defaultdict(list)
+    diffs: dict[str, str] = {}
+    for group in GROUPS:
+        modules = [module for module in group.modules if module in (chosen or known)]
+        if modules:
+            for name, (result, diff) in _survivors(modules, group.tests).items():
+                results[result].append(name)
+                diffs[name] = diff
     timeouts = results.pop("timeout", [])  # it went on for ever, which any test notices
     survived = [name for names in results.values() for name in names]
-    diffs = {name: _changed(_mutmut("show", name)) for name in survived}
     explained = SURVIVORS.read_text()
-    unexplained = {name: diff for name, diff in diffs.items() if diff not in explained}
+    unexplained = {name: diffs[name] for name in survived if diffs[name] not in explained}
     for name, diff in unexplained.items():
         print(f"{name}\n{diff}\n")
     print(f"{len(timeouts)} mutants did not come to an end: {', '.join(timeouts) or 'none'}")
@@ -71,13 +91,8 @@ def main(arguments: Sequence[str]) -> int:
     return int(bool(unexplained))
 
 
-def _missing(modules: Sequence[str]) -> Iterator[str]:
-    paths = [*(HANDLER / f"{module}.py" for module in modules), *(ROOT / "tests" / test for test in TESTS)]
-    return (str(path.relative_to(ROOT)) for path in paths if not path.exists())
-
-
-def _copy(modules: Sequence[str]) -> None:
-    """Put the handler, and what its tests need, into the scratch folder."""
+def _survivors(modules: Sequence[str], tests: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """By mutant that was not killed: what mutmut calls the result, and the lines that differ."""
     shutil.rmtree(SCRATCH, ignore_errors=True)
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(HANDLER, SCRATCH / "src" / HANDLER.name, ignore=ignored)
@@ -86,9 +101,12 @@ def _copy(modules: Sequence[str]) -> None:
     settings = SETTINGS.format(
         modules=[f"src/{HANDLER.name}/{module}.py" for module in modules],
         copied=list(COPIED),
-        tests=[f"tests/{test}" for test in TESTS],
+        tests=[f"tests/{test}" for test in tests],
     )
     (SCRATCH / "pyproject.toml").write_text(settings)
+    _mutmut("run", check=False)
+    found = re.findall(r"(\S+__mutmut_\d+): (.+)", _mutmut("results"))
+    return {name: (result, _changed(_mutmut("show", name))) for name, result in found}
 
 
 def _mutmut(*arguments: str, check: bool = True) -> str:
