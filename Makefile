@@ -26,8 +26,8 @@ test: setup build/awscli-venv/done ## Run every test
 soak: setup ## Make up histories of stacks, and events, until the time is over (MINUTES=10; SEED=... runs one round again)
 	@PYTHONPATH=handler $(BIN)/python -m tools.soak $(if $(SEED),--seed $(SEED) --rounds 1 --shrink,--minutes $(or $(MINUTES),10))
 
-mutants: setup ## Change planner, tags and parser in small ways: a test has to notice each (3 minutes)
-	@$(BIN)/python -m tools.mutants
+mutants: setup ## Change the handler in small ways: a test has to notice each (ONLY="plan apply")
+	@$(BIN)/python -m tools.mutants $(ONLY)
 
 faults: setup build/microburst-venv/done ## Live whole lives of stacks with faults on the wire, and write docs/reliability.md (20 minutes)
 	@PYTHONPATH=handler:constructs:packaging $(BIN)/python -m tools.faults $(if $(ONLY),--only "$(ONLY)")

@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 _ROOT = Path(__file__).parent
@@ -33,7 +34,7 @@ _UNWANTED = (
 )
 
 
-class BundleHook(BuildHookInterface):  # type: ignore[type-arg]
+class BundleHook(BuildHookInterface[BuilderConfig]):
     """Puts the bundle into the package; an editable install uses the checkout's."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:

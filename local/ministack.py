@@ -101,7 +101,7 @@ def _replace_service(models: _Models, authorization: _Authorization) -> None:
 
     def resolve(secret_id: str, *, use_arn_scope: bool = False) -> tuple[str | None, _Record | None]:
         parts = secret_id.split(":")
-        region = parts[3] if use_arn_scope and len(parts) > 3 else get_region()  # noqa: PLR2004
+        region = parts[3] if use_arn_scope and len(parts) > 3 else get_region()
         secret = models.current.find(region, secret_id)
         return (secret.name, _record(secret)) if secret else (None, None)
 

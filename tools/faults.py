@@ -161,8 +161,11 @@ class Lives:
 
     def _template(self, name: str, *regions: str) -> str:
         properties = {
-            "ServiceToken": self._token, "ServiceTimeout": PATIENCE, "SecretId": name, "ReplicaRegions": regions
-        }  # fmt: skip
+            "ServiceToken": self._token,
+            "ServiceTimeout": PATIENCE,
+            "SecretId": name,
+            "ReplicaRegions": regions,
+        }
         return json.dumps(
             {"Resources": {"Replication": {"Type": "Custom::ReplicatedSecret", "Properties": properties}}}
         )
@@ -180,9 +183,14 @@ def provider(aws: LocalAws) -> str:
     }
     role = aws.client("iam").create_role(RoleName="provider", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
     made = aws.client("lambda").create_function(
-        FunctionName="provider", Runtime="python3.13", Handler="secret_replication.main.handler", Role=role,
-        Code={"ZipFile": BUNDLE.read_bytes()}, Timeout=900, MemorySize=256,
-    )  # fmt: skip
+        FunctionName="provider",
+        Runtime="python3.13",
+        Handler="secret_replication.main.handler",
+        Role=role,
+        Code={"ZipFile": BUNDLE.read_bytes()},
+        Timeout=900,
+        MemorySize=256,
+    )
     return str(made["FunctionArn"])
 
 
@@ -193,8 +201,10 @@ class Microburst:
         self._url = f"http://127.0.0.1:{port}/_microburst"
         self._process = subprocess.Popen(
             [MICROBURST, "--port", str(port), "--upstream", f"http://127.0.0.1:{upstream}"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=clean_environment(),
-        )  # fmt: skip
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=clean_environment(),
+        )
 
     def rules(self, rules: Sequence[dict[str, Any]]) -> None:
         self._ask("POST", "/rules", list(rules))

@@ -14,7 +14,9 @@ from secret_replication.properties import (
 
 _ABOUT: dict[str, dict[str, Any]] = {
     "SecretId": {
-        "type": "string", "minLength": 1, "maxLength": SECRET_ID_MAX_LENGTH,
+        "type": "string",
+        "minLength": 1,
+        "maxLength": SECRET_ID_MAX_LENGTH,
         "description": "ARN or name of the primary. A name is looked up in the function's Region.",
     },
     "ReplicaRegions": {
@@ -27,17 +29,19 @@ _ABOUT: dict[str, dict[str, Any]] = {
         "description": "Overwrite an unrelated secret of the same name in a replica Region. Default: false.",
     },
     "ReplicaRemovalPolicy": {
-        "type": "string", "enum": [policy.value for policy in RemovalPolicy],
+        "type": "string",
+        "enum": [policy.value for policy in RemovalPolicy],
         "description": "What becomes of a replica that is no longer declared. Default: Delete.",
     },
-}  # fmt: skip
+}
 _REPLICA: dict[str, dict[str, Any]] = {
     "Region": {"$ref": "#/definitions/Region"},
     "KmsKeyId": {
-        "type": "string", "maxLength": KMS_KEY_ID_MAX_LENGTH,
+        "type": "string",
+        "maxLength": KMS_KEY_ID_MAX_LENGTH,
         "description": "ARN, ID or alias of a key in that Region; empty or left out: aws/secretsmanager.",
     },
-}  # fmt: skip
+}
 
 
 def schema() -> dict[str, Any]:

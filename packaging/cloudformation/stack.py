@@ -31,7 +31,7 @@ class ProviderStack(cdk.Stack):
         description: of the template.
     """
 
-    def __init__(self, scope: Construct, id: str, *, code: str, description: str) -> None:  # noqa: A002 - CDK's name
+    def __init__(self, scope: Construct, id: str, *, code: str, description: str) -> None:
         synthesizer = cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False)
         super().__init__(scope, id, description=description, synthesizer=synthesizer)
         self._parameters()
@@ -88,10 +88,10 @@ class ProviderStack(cdk.Stack):
         )
         self._makes_role = cdk.CfnCondition(self, "MakesRole", expression=Fn.condition_equals(self._own_role, ""))
         resource, role = function.node.default_child, function.role
-        assert isinstance(resource, lambda_.CfnFunction)  # noqa: S101 - so the construct makes it
-        assert isinstance(role, iam.Role)  # noqa: S101
+        assert isinstance(resource, lambda_.CfnFunction)
+        assert isinstance(role, iam.Role)
         made = role.node.default_child
-        assert isinstance(made, iam.CfnRole)  # noqa: S101
+        assert isinstance(made, iam.CfnRole)
         made.cfn_options.condition = self._makes_role
         bounded = Fn.condition_if(has_boundary.logical_id, self._boundary, cdk.Aws.NO_VALUE)
         made.add_property_override("PermissionsBoundary", bounded)
@@ -107,7 +107,7 @@ class ProviderStack(cdk.Stack):
         through = {"StringLike": {"kms:ViaService": f"secretsmanager.*.{cdk.Aws.URL_SUFFIX}"}}
         has_keys = Fn.condition_not(Fn.condition_equals(Fn.join("", self._keys), ""))
         may_use_keys = self._if_role_is_made("MayUseKeys", has_keys)
-        may_promote = self._if_role_is_made("MayPromote", self._may_promote)  # type: ignore[arg-type]
+        may_promote = self._if_role_is_made("MayPromote", self._may_promote)
         for name, actions, resources, conditions, when in (
             ("Replicate", (*DESCRIBE, *REPLICATE), self._secrets, of_request, self._makes_role),
             ("Promote", PROMOTE, self._secrets, None, may_promote),
@@ -116,9 +116,11 @@ class ProviderStack(cdk.Stack):
             statement = iam.PolicyStatement(actions=list(actions), resources=resources, conditions=conditions)
             policy = iam.ManagedPolicy(self, name, roles=[role] if role else [], statements=[statement])
             resource = policy.node.default_child
-            assert isinstance(resource, iam.CfnManagedPolicy)  # noqa: S101
+            assert isinstance(resource, iam.CfnManagedPolicy)
             resource.cfn_options.condition = when
 
-    def _if_role_is_made(self, name: str, condition: cdk.ICfnConditionExpression) -> cdk.CfnCondition:
+    def _if_role_is_made(
+        self, name: str, condition: cdk.ICfnConditionExpression | cdk.CfnCondition
+    ) -> cdk.CfnCondition:
         both = Fn.condition_and(self._makes_role, condition)  # type: ignore[arg-type]  # jsii's protocols ask for more
         return cdk.CfnCondition(self, name, expression=both)

@@ -63,7 +63,7 @@ def synthesized(build: Build) -> Synthesized:
     return made
 
 
-def resolved(value: Any, stack_id: str) -> Any:  # noqa: PLR0911 - a case each
+def resolved(value: Any, stack_id: str) -> Any:
     """What CloudFormation makes of a value. Ref of a secret is its name, which the model takes as well."""
     if isinstance(value, list):
         return [resolved(entry, stack_id) for entry in value]
@@ -295,8 +295,8 @@ MOST_IN_A_POLICY, MOST_POLICIES = 6144, 10
 
 def many(count: int, kind: str) -> tuple[dict[str, Any], list[int]]:
     """A template with so many, and the lengths of its policies as IAM counts them."""
-    stack = cdk.Stack(cdk.App(), "app", env=cdk.Environment(account=ACCOUNT, region=PRIMARY))
-    other = cdk.Stack(stack.node.root, "other", env=cdk.Environment(account=ACCOUNT, region=PRIMARY))  # type: ignore[arg-type]
+    app, environment = cdk.App(), cdk.Environment(account=ACCOUNT, region=PRIMARY)
+    stack, other = cdk.Stack(app, "app", env=environment), cdk.Stack(app, "other", env=environment)
     for number in range(count):
         name = f"application/database/{number:03}"
         secret: sm.ISecret | None = None
@@ -349,9 +349,10 @@ def test_regions_that_are_known_at_deployment_are_the_limit_too() -> None:
 
     (policy,) = [r for r in policies(build).values() if r["Type"] == "AWS::IAM::ManagedPolicy"]
     (adding,) = [
-        s for s in policy["Properties"]["PolicyDocument"]["Statement"]
+        s
+        for s in policy["Properties"]["PolicyDocument"]["Statement"]
         if "secretsmanager:ReplicateSecretToRegions" in s["Action"]
-    ]  # fmt: skip
+    ]
     condition = adding["Condition"]["ForAllValues:StringEquals"]
     assert condition == {"secretsmanager:AddReplicaRegions": {"Ref": "Regions"}}
 

@@ -69,9 +69,14 @@ def test_the_service_token_is_exported(template: dict[str, Any]) -> None:
 
 def test_nothing_is_allowed_that_was_not_asked_for(template: dict[str, Any]) -> None:
     assert {name: given.get("Default") for name, given in template["Parameters"].items()} == {
-        "SecretArns": None, "ReplicaRegions": None, "KmsKeyArns": "", "AllowForce": "false", "AllowPromote": "false",
-        "PermissionsBoundaryArn": "", "RoleArn": "",
-    }  # fmt: skip
+        "SecretArns": None,
+        "ReplicaRegions": None,
+        "KmsKeyArns": "",
+        "AllowForce": "false",
+        "AllowPromote": "false",
+        "PermissionsBoundaryArn": "",
+        "RoleArn": "",
+    }
     conditions = {resource.get("Condition") for resource in resources(template, "AWS::IAM::ManagedPolicy").values()}
     assert conditions == {"MakesRole", "MayPromote", "MayUseKeys"}
 
