@@ -1,6 +1,6 @@
-"""The rights that the construct gives: enough for everything that it may have to do, and none for nothing.
+"""The permissions that the construct adds: enough for everything that it may have to do, and no more.
 
-The handler runs over the model, and each call is first asked for in the synthesized policies, as IAM would.
+The handler runs over the model, and the synthesized policies are evaluated for each call, as IAM would.
 """
 
 from __future__ import annotations
@@ -63,33 +63,32 @@ def synthesized(build: Build) -> Synthesized:
     return made
 
 
-def resolved(value: Any, stack_id: str) -> Any:  # noqa: PLR0911 - a case each
-    """What CloudFormation makes of a value. Ref of a secret is its name, which the model takes as well."""
+def resolved(value: Any, stack_id: str) -> Any:
+    """What CloudFormation makes of a value. Ref of a secret is its name, which the model accepts as well."""
     if isinstance(value, list):
         return [resolved(entry, stack_id) for entry in value]
     if not isinstance(value, dict):
         return value
-    if set(value) == {"Ref"}:
-        pseudo = {"AWS::Partition": "aws", "AWS::StackId": stack_id, "AWS::URLSuffix": "amazonaws.com"}
-        return pseudo.get(value["Ref"], NAME)
-    if set(value) == {"Fn::GetAtt"}:
-        return KEY
-    if set(value) == {"Fn::Join"}:
-        separator, parts = value["Fn::Join"]
-        return str(separator).join(resolved(parts, stack_id))
-    if set(value) == {"Fn::ImportValue"}:
-        return f"{ARN}-of-the-other-stack-abcdefghijkl-AbCdEf"
-    if set(value) == {"Fn::Split"}:
-        separator, whole = value["Fn::Split"]
-        return resolved(whole, stack_id).split(separator)
-    if set(value) == {"Fn::Select"}:
-        index, parts = value["Fn::Select"]
-        return resolved(parts, stack_id)[index]
+    if len(value) == 1:
+        ((function, argument),) = value.items()
+        if function in FUNCTIONS:
+            return FUNCTIONS[function](resolved(argument, stack_id), stack_id)
     return {key: resolved(entry, stack_id) for key, entry in value.items()}
 
 
+PSEUDO_PARAMETERS = {"AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com"}
+FUNCTIONS: dict[str, Callable[[Any, str], Any]] = {
+    "Ref": lambda name, stack_id: stack_id if name == "AWS::StackId" else PSEUDO_PARAMETERS.get(name, NAME),
+    "Fn::GetAtt": lambda *_: KEY,
+    "Fn::ImportValue": lambda *_: f"{ARN}-of-the-other-stack-abcdefghijkl-AbCdEf",
+    "Fn::Join": lambda argument, _: str(argument[0]).join(argument[1]),
+    "Fn::Split": lambda argument, _: argument[1].split(argument[0]),
+    "Fn::Select": lambda argument, _: argument[1][argument[0]],
+}
+
+
 class Guarded(Direct):
-    """A client whose calls IAM has to allow: F30 and F31."""
+    """A client whose calls are authorized by IAM policies: F30 and F31."""
 
     statements: list[dict[str, Any]]
 
@@ -109,12 +108,12 @@ class Guarded(Direct):
         return guarded
 
     def problem(self, operation: str, parameters: Mapping[str, Any]) -> str:
-        """What IAM does not allow, or nothing."""
+        """What IAM denies, or an empty string."""
         found = self._world.model.find(self._region, parameters["SecretId"])
         context: dict[str, Any] = {}
         if found:
             context["secretsmanager:secretprimaryregion"] = found.primary_region or found.region
-            # Whether replicas have the tags that CloudFormation gives, AWS does not say: here they do not.
+            # AWS does not document whether replicas have CloudFormation's tags: here they do not.
             tags = {k: v for k, v in found.content.tags.items() if not (found.is_replica and k.startswith("aws:"))}
             context |= {f"aws:resourcetag/{key.lower()}": value for key, value in tags.items()}
         if "AddReplicaRegions" in parameters:
@@ -212,19 +211,19 @@ def lives(made: Synthesized, statements: list[dict[str, Any]]) -> bool:
                 return False
         except RollbackFailedError:
             return False
-        # Somebody reads it, changes nothing, and deploys again.
+        # A person reads the events, and deploys again.
         world.clock.sleep(60)
     return not world.tags()
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_rights_are_enough_for_the_whole_life_of_a_stack(case: str) -> None:
+def test_the_permissions_suffice_for_the_whole_life_of_a_stack(case: str) -> None:
     made = synthesized(CASES[case])
     assert lives(made, made.statements)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_no_right_is_there_for_nothing(case: str) -> None:
+def test_every_permission_is_needed(case: str) -> None:
     made = synthesized(CASES[case])
     for index, statement in enumerate(made.statements):
         actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
@@ -245,7 +244,7 @@ def test_each_action_has_its_reason_in_the_docs() -> None:
     assert explained == given
 
 
-def test_the_function_may_not_read_a_value_nor_write_a_tag_of_somebody_else() -> None:
+def test_the_function_may_neither_read_a_value_nor_write_foreign_tags() -> None:
     made = synthesized(CASES["by name"])
     world = World(direct=True)
     client = Guarded(world, PRIMARY, made.statements)
@@ -261,7 +260,7 @@ def test_the_function_may_not_read_a_value_nor_write_a_tag_of_somebody_else() ->
     [("eu-west-3", False, True), ("sa-east-1", False, False), ("eu-west-3", True, False)],
 )
 @pytest.mark.parametrize("case", ["the stack's own", "by name"])
-def test_it_may_replicate_only_where_it_is_declared_and_by_force_only_if_that_is(
+def test_it_may_replicate_only_to_declared_regions_and_force_only_if_declared(
     case: str, region: str, force: bool, allowed: bool
 ) -> None:
     made = synthesized(CASES[case])
@@ -274,7 +273,7 @@ def test_it_may_replicate_only_where_it_is_declared_and_by_force_only_if_that_is
 
 
 @pytest.mark.parametrize("case", ["the stack's own", "by name"])
-def test_another_secret_is_out_of_reach(case: str) -> None:
+def test_another_secret_cannot_be_accessed(case: str) -> None:
     made = synthesized(CASES[case])
     world = World(direct=True)
     arn = world.create("app/other", Tags=[{"Key": "aws:cloudformation:stack-id", "Value": "another stack's"}])
@@ -294,8 +293,9 @@ MOST_IN_A_POLICY, MOST_POLICIES = 6144, 10
 
 def many(count: int, kind: str) -> tuple[dict[str, Any], list[int]]:
     """A template with so many, and the lengths of its policies as IAM counts them."""
-    stack = cdk.Stack(cdk.App(), "app", env=cdk.Environment(account=ACCOUNT, region=PRIMARY))
-    other = cdk.Stack(stack.node.root, "other", env=cdk.Environment(account=ACCOUNT, region=PRIMARY))  # type: ignore[arg-type]
+    app = cdk.App()
+    stack = cdk.Stack(app, "app", env=cdk.Environment(account=ACCOUNT, region=PRIMARY))
+    other = cdk.Stack(app, "other", env=cdk.Environment(account=ACCOUNT, region=PRIMARY))
     for number in range(count):
         name = f"application/database/{number:03}"
         secret: sm.ISecret | None = None
@@ -325,7 +325,7 @@ def many(count: int, kind: str) -> tuple[dict[str, Any], list[int]]:
         (90, "another stack's", 4),
     ],
 )
-def test_many_in_one_stack_stay_inside_the_limits_of_iam_and_cloudformation(
+def test_many_in_one_stack_stay_within_the_limits_of_iam_and_cloudformation(
     count: int, kind: str, policies: int
 ) -> None:
     template, lengths = many(count, kind)
@@ -335,31 +335,29 @@ def test_many_in_one_stack_stay_inside_the_limits_of_iam_and_cloudformation(
     assert len(json.dumps(template)) <= 1_000_000
 
 
-def test_where_no_replica_is_declared_none_may_be_made() -> None:
+def test_without_declared_regions_nothing_may_be_replicated() -> None:
     made = synthesized(named(regions=[]))
     assert not [s for s in made.statements if "secretsmanager:ReplicateSecretToRegions" in s["Action"]]
     assert lives(made, made.statements)
 
 
-def test_regions_that_are_known_at_deployment_are_the_limit_too() -> None:
+def test_a_list_token_limits_the_regions_too() -> None:
     def build(stack: cdk.Stack) -> None:
         regions = cdk.CfnParameter(stack, "Regions", type="CommaDelimitedList").value_as_list
         ReplicatedSecret(stack, "Database", regions=regions)
 
     (policy,) = [r for r in policies(build).values() if r["Type"] == "AWS::IAM::ManagedPolicy"]
-    (adding,) = [
-        s for s in policy["Properties"]["PolicyDocument"]["Statement"]
-        if "secretsmanager:ReplicateSecretToRegions" in s["Action"]
-    ]  # fmt: skip
+    statements = policy["Properties"]["PolicyDocument"]["Statement"]
+    (adding,) = [s for s in statements if "secretsmanager:ReplicateSecretToRegions" in s["Action"]]
     condition = adding["Condition"]["ForAllValues:StringEquals"]
     assert condition == {"secretsmanager:AddReplicaRegions": {"Ref": "Regions"}}
 
 
-def test_rights_to_the_stacks_own_secrets_do_not_grow_with_their_number() -> None:
+def test_permissions_on_the_stacks_own_secrets_do_not_grow_with_their_number() -> None:
     assert many(2, "new")[1] == many(30, "new")[1]
 
 
-# The policies are there for as long as they are needed.
+# The policies exist for as long as they are needed.
 
 
 def policies(build: Build) -> dict[str, Any]:
@@ -375,8 +373,8 @@ def test_a_resource_depends_on_its_policy() -> None:
     assert policy in resource["DependsOn"]
 
 
-def test_what_changes_in_a_policy_makes_it_another_so_that_the_old_one_stays_until_the_end_of_the_update() -> None:
-    """CloudFormation deletes it after the resource that depended on it."""
+def test_a_changed_policy_gets_another_logical_id() -> None:
+    """So the old one stays until CloudFormation has updated the resource that depended on it."""
     ids = [
         {name for name, r in policies(CASES[case]).items() if r["Type"] == "AWS::IAM::ManagedPolicy"}
         for case in ("by name", "by ARN", "by name")

@@ -1,28 +1,28 @@
-"""The policies that hold the function's rights, so that each update has its own until it is over."""
+"""The managed policies on the function's role. Each update gets new ones, so that the old ones last until its end."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Any
 
 import jsii
 from aws_cdk import CfnElement, IResolveContext, IStringProducer, Lazy, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from .permissions import Right
-
-# A managed policy holds 6,144 characters; its frame, and tokens that turn out longer than they look, need the rest.
+# A managed policy holds 6,144 characters; the rest is for its frame, and for tokens that resolve to more than they
+# show.
 _MAX_LENGTH = 5_400
-# AWS::Partition, AWS::AccountId and AWS::Region look longer than what comes of them.
+# AWS::Partition, AWS::AccountId and AWS::Region are longer as tokens than as values.
 _PSEUDO = re.compile(r"\$\{Token\[AWS\.(?:Partition|AccountId|Region)\.\d+\]\}")
-_AS_LONG_AS = "111122223333"
-# What else is known at deployment only: the ARN of a key, the name of a secret. Few are longer than this.
+_PSEUDO_VALUE = "111122223333"
+# All other tokens: the ARN of a key, the name of a secret. Few values are longer than this.
 _TOKEN = re.compile(r"\$\{Token\[[^\]]*\]\}")
-_AT_MOST = "?" * 128
-# Around the conditions and the resources of a statement.
+_TOKEN_VALUE = "?" * 128
+# What a statement has around its conditions and resources.
 _FRAME = 120
 _HASH_LENGTH = 8
 
@@ -30,68 +30,79 @@ _HASH_LENGTH = 8
 class Policies(Construct):
     """The managed policies of one stack on the function's role.
 
-    Their logical ids change with what they hold. So an update makes new ones and CloudFormation deletes the old ones at
-    its very end, after the custom resources that depended on them: what the update drops, or replaces, can still be
-    removed, and a rollback finds the rights that it had.
+    The logical ID of a policy changes with its content. An update therefore creates new policies, and CloudFormation
+    deletes the old ones at the very end, after the custom resources that depended on them: the function can still
+    remove what the update drops or replaces, and a rollback finds the permissions that it had.
     """
 
-    def __init__(self, scope: Construct, id: str, role: iam.IRole) -> None:  # noqa: A002 - CDK's name
+    def __init__(self, scope: Construct, id: str, role: iam.IRole) -> None:
         super().__init__(scope, id)
         self._role = role
         self._policies: list[_Policy] = []
 
-    def add(self, rights: Iterable[Right]) -> list[iam.ManagedPolicy]:
-        """Put rights into policies; those that hold them, for what needs them to depend on."""
-        return list(dict.fromkeys(self._holding(right) for right in rights))
+    def add(self, statements: Sequence[iam.PolicyStatement]) -> list[iam.ManagedPolicy]:
+        """Add statements, and return the policies that hold them."""
+        holding: list[iam.ManagedPolicy] = []
+        for statement in statements:
+            kind = _kind(statement)
+            holding += [self._holding(kind, statement, resource) for resource in statement.resources or [""]]
+        return list(dict.fromkeys(holding))
 
-    def _holding(self, right: Right) -> iam.ManagedPolicy:
+    def _holding(self, kind: str, statement: iam.PolicyStatement, resource: str) -> iam.ManagedPolicy:
         for policy in self._policies:
-            if policy.has(right):
+            if policy.has(kind, resource):
                 return policy.managed
-        if not self._policies or not self._policies[-1].takes(right):
-            self._policies.append(_Policy(self, f"Rights{len(self._policies)}", self._role))
-        self._policies[-1].add(right)
+        if not self._policies or not self._policies[-1].fits(kind, resource):
+            self._policies.append(_Policy(self, f"Policy{len(self._policies)}", self._role))
+        self._policies[-1].add(kind, statement, resource)
         return self._policies[-1].managed
 
 
 class _Policy:
-    def __init__(self, scope: Construct, id: str, role: iam.IRole) -> None:  # noqa: A002 - CDK's name
+    """A managed policy. Statements that differ only in the resource share one."""
+
+    def __init__(self, scope: Construct, id: str, role: iam.IRole) -> None:
         self.managed = iam.ManagedPolicy(
-            scope, id, roles=[role], description="What the function may do for Custom::ReplicatedSecret"
+            scope, id, roles=[role], description="Permissions of the function of Custom::ReplicatedSecret"
         )
         self._statements: dict[str, tuple[iam.PolicyStatement, set[str]]] = {}
         self._length = 0
         resource = self.managed.node.default_child
         if isinstance(resource, CfnElement):
-            stack = Stack.of(scope)
-            named = _NamedByContent(self.managed, stack.resolve(resource.logical_id))
+            named = _NamedByContent(self.managed, Stack.of(scope).resolve(resource.logical_id))
             resource.override_logical_id(Lazy.uncached_string(named))
 
-    def has(self, right: Right) -> bool:
-        return right.kind in self._statements and right.resource in self._statements[right.kind][1]
+    def has(self, kind: str, resource: str) -> bool:
+        return kind in self._statements and resource in self._statements[kind][1]
 
-    def takes(self, right: Right) -> bool:
-        return self._length + self._length_of(right) <= _MAX_LENGTH
+    def fits(self, kind: str, resource: str) -> bool:
+        return self._length + self._length_of(kind, resource) <= _MAX_LENGTH
 
-    def add(self, right: Right) -> None:
-        self._length += self._length_of(right)
-        statement, resources = self._statements.get(right.kind, (None, set()))
-        # One that was synthesized already, as tests do in between, takes nothing more.
-        if statement is None or statement.frozen:
-            statement = right.statement()
-            self.managed.add_statements(statement)
+    def add(self, kind: str, statement: iam.PolicyStatement, resource: str) -> None:
+        self._length += self._length_of(kind, resource)
+        shared, resources = self._statements.get(kind, (None, set()))
+        # Synthesis freezes a statement; tests synthesize more than once.
+        if shared is None or shared.frozen:
+            shared = statement.copy(resources=[resource]) if resource else statement.copy()
+            self.managed.add_statements(shared)
         else:
-            statement.add_resources(right.resource)
-        self._statements[right.kind] = (statement, {*resources, right.resource})
+            shared.add_resources(resource)
+        self._statements[kind] = (shared, {*resources, resource})
 
-    def _length_of(self, right: Right) -> int:
-        frame = 0 if right.kind in self._statements else _FRAME + len(right.kind)
-        return frame + len(_TOKEN.sub(_AT_MOST, _PSEUDO.sub(_AS_LONG_AS, right.resource))) + len('"",')
+    def _length_of(self, kind: str, resource: str) -> int:
+        frame = 0 if kind in self._statements else _FRAME + len(kind)
+        return frame + len(_TOKEN.sub(_TOKEN_VALUE, _PSEUDO.sub(_PSEUDO_VALUE, resource))) + len('"",')
+
+
+def _kind(statement: iam.PolicyStatement) -> str:
+    """A key that is the same for statements that differ only in the resource."""
+    content: dict[str, Any] = statement.to_statement_json()
+    return json.dumps({key: content[key] for key in content if key != "Resource"}, sort_keys=True, default=str)
 
 
 @jsii.implements(IStringProducer)
 class _NamedByContent:
-    """A logical id that ends in a digest of the policy, as CDK's Lambda versions have one of the function."""
+    """A logical ID that ends in a digest of the policy, as that of a Lambda version in the CDK does."""
 
     def __init__(self, policy: iam.ManagedPolicy, logical_id: str) -> None:
         self._policy, self._logical_id = policy, logical_id
