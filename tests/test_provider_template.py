@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,13 +18,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdk_replicated_secret import ReplicationProvider
+from cdk_replicated_secret.provider import DEFAULT_MEMORY_SIZE
 from provider.__main__ import BUNDLE, build
 from provider.schema import schema
 from provider.stack import EXPORT
 from secret_replication.errors import ReplicationError
 from secret_replication.properties import PROPERTIES, read
 
-EXAMPLES = sorted((Path(__file__).parent.parent / "examples" / "cloudformation").glob("*.yaml"))
+ROOT = Path(__file__).parent.parent
+EXAMPLES = sorted((ROOT / "examples" / "cloudformation").glob("*.yaml"))
 LINT = Path(sys.executable).parent / "cfn-lint"
 
 
@@ -56,8 +59,21 @@ def test_the_function_is_the_constructs(template: dict[str, Any]) -> None:
     assert made.keys() == expected.keys()
     ((_, function),), ((_, ours),) = expected.items(), made.items()
     differs = {name for name in function["Properties"] if function["Properties"][name] != ours["Properties"][name]}
-    assert differs == {"Code", "Role"}
+    assert differs == {"Architectures", "Code", "MemorySize", "Role"}
     assert ours["Properties"]["Code"] == "handler.zip"
+    assert (ours["Properties"]["Architectures"], ours["Properties"]["MemorySize"]) == (
+        [{"Ref": "Architecture"}],
+        {"Ref": "MemorySize"},
+    )
+
+
+def test_the_reference_has_every_parameter_with_its_default(template: dict[str, Any]) -> None:
+    page = (ROOT / "docs" / "custom-resource.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \|.*\|(.*)\|$", page, re.MULTILINE))
+    for name, parameter in template["Parameters"].items():
+        default = parameter.get("Default")
+        shown = {None: "", "": "none"}.get(default, f"`{default}`")
+        assert rows[name].strip() == shown, name
 
 
 def test_the_service_token_is_exported(template: dict[str, Any]) -> None:
@@ -66,13 +82,20 @@ def test_the_service_token_is_exported(template: dict[str, Any]) -> None:
     assert template["Outputs"]["ServiceToken"]["Export"]["Name"] == EXPORT == "ReplicatedSecretServiceToken"
 
 
-def test_nothing_is_allowed_that_was_not_asked_for(template: dict[str, Any]) -> None:
+def test_the_defaults_allow_neither_force_nor_promotion_nor_keys(template: dict[str, Any]) -> None:
     assert {name: given.get("Default") for name, given in template["Parameters"].items()} == {
-        "SecretArns": None, "ReplicaRegions": None, "KmsKeyArns": "", "AllowForce": "false", "AllowPromote": "false",
-        "PermissionsBoundaryArn": "", "RoleArn": "",
-    }  # fmt: skip
+        "SecretArns": None,
+        "ReplicaRegions": None,
+        "KmsKeyArns": "",
+        "AllowForce": "false",
+        "AllowPromote": "false",
+        "PermissionsBoundaryArn": "",
+        "RoleArn": "",
+        "MemorySize": DEFAULT_MEMORY_SIZE,
+        "Architecture": "arm64",
+    }
     conditions = {resource.get("Condition") for resource in resources(template, "AWS::IAM::ManagedPolicy").values()}
-    assert conditions == {"MakesRole", "MayPromote", "MayUseKeys"}
+    assert conditions == {"CreatesRole", "MayPromote", "MayUseKeys"}
 
 
 def test_cfn_lint_finds_nothing_but_that_the_code_is_to_be_packaged(dist: Path) -> None:
