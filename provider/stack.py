@@ -15,9 +15,11 @@ from cdk_replicated_secret.permissions import (
     DECRYPT,
     DESCRIBE,
     ENCRYPT,
-    MANAGE,
+    OWN_TAGS,
     PROMOTE,
+    REMOVE,
     REPLICATE,
+    TAG,
     request_conditions,
 )
 from cdk_replicated_secret.provider import DEFAULT_MEMORY_SIZE
@@ -135,12 +137,14 @@ class ProviderStack(cdk.Stack):
     def _add_permissions(self, role: iam.IRole | None) -> None:
         force = Fn.condition_if(self._may_force.logical_id, "true", cdk.Aws.NO_VALUE)
         of_request = request_conditions(self._regions, force=("false", force))
-        through = {"StringLike": {"kms:ViaService": f"secretsmanager.*.{cdk.Aws.URL_SUFFIX}"}}
+        services = [f"secretsmanager.*.{suffix}" for suffix in ("amazonaws.com", cdk.Aws.URL_SUFFIX)]
+        through = {"StringLike": {"kms:ViaService": services}}
         has_keys = Fn.condition_not(Fn.condition_equals(Fn.join("", self._keys), ""))
         may_use_keys = self._condition("MayUseKeys", self._creates_role, has_keys)
         may_promote = self._condition("MayPromote", self._creates_role, self._may_promote)
         for name, actions, resources, conditions, when in (
-            ("Replicate", (*DESCRIBE, *REPLICATE, *MANAGE), self._secrets, of_request, self._creates_role),
+            ("Replicate", (*DESCRIBE, *REPLICATE, *REMOVE), self._secrets, of_request, self._creates_role),
+            ("Tag", TAG, self._secrets, OWN_TAGS, self._creates_role),
             ("Promote", PROMOTE, self._secrets, None, may_promote),
             ("UseKeys", (*DECRYPT, *ENCRYPT), self._keys, through, may_use_keys),
         ):

@@ -223,7 +223,7 @@ def test_a_key_in_any_form_is_used_through_secrets_manager_in_its_region(
     replica.grant_read(role)
     (decrypt,) = of("kms:Decrypt", role)
     assert decrypt["Resource"] == resource
-    assert decrypt["Condition"].pop("StringEquals") == {"kms:ViaService": "secretsmanager.eu-west-3.amazonaws.com"}
+    assert decrypt["Condition"].pop("StringEquals") == {"kms:ViaService": ["secretsmanager.eu-west-3.amazonaws.com"]}
     assert decrypt["Condition"] == ({"ForAnyValue:StringEquals": {"kms:ResourceAliases": alias}} if alias else {})
     assert replica.encryption_key is not None
     assert ":eu-west-3:" in str(paris.resolve(replica.encryption_key.key_arn))
@@ -300,10 +300,9 @@ def test_one_grant_covers_all_keys(primary: cdk.Stack) -> None:
     )
     role = reader(primary)
     replicated.grant_read(role)
-    via = "secretsmanager.{}.amazonaws.com"
     assert [(s["Resource"], s["Condition"]["StringEquals"]["kms:ViaService"]) for s in of("kms:Decrypt", role)] == [
-        (KEY.replace("eu-west-3", "us-west-2"), via.format("us-west-2")),
-        (KEY, via.format("eu-west-3")),
+        (KEY.replace("eu-west-3", "us-west-2"), ["secretsmanager.us-west-2.amazonaws.com"]),
+        (KEY, ["secretsmanager.eu-west-3.amazonaws.com"]),
     ]
 
 

@@ -98,6 +98,29 @@ def test_the_defaults_allow_neither_force_nor_promotion_nor_keys(template: dict[
     assert conditions == {"CreatesRole", "MayPromote", "MayUseKeys"}
 
 
+def statements(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The statement of each managed policy, by the first action."""
+    found = (
+        policy["Properties"]["PolicyDocument"] for policy in resources(template, "AWS::IAM::ManagedPolicy").values()
+    )
+    return {statement["Action"][0]: statement for document in found for statement in document["Statement"]}
+
+
+def test_only_tagging_has_a_condition_on_tag_keys(template: dict[str, Any]) -> None:
+    for action, statement in statements(template).items():
+        assert ("aws:TagKeys" in str(statement)) == (action == "secretsmanager:TagResource")
+
+
+def test_keys_are_used_through_secrets_manager_under_either_of_its_names(template: dict[str, Any]) -> None:
+    for action, statement in statements(template).items():
+        if action.startswith("kms:"):
+            partition = {"Fn::Join": ["", ["secretsmanager.*.", {"Ref": "AWS::URLSuffix"}]]}
+            assert statement["Condition"]["StringLike"]["kms:ViaService"] == [
+                "secretsmanager.*.amazonaws.com",
+                partition,
+            ]
+
+
 def test_cfn_lint_finds_nothing_but_that_the_code_is_to_be_packaged(dist: Path) -> None:
     found = lint("--template", dist / "provider.template.yaml")
     assert found.splitlines()[0] == "W3002 This code may only work with 'package' cli command"

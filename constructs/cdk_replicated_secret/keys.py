@@ -8,6 +8,7 @@ from typing import Any
 from aws_cdk import Stack, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk.region_info import RegionInfo
 from constructs import Construct
 
 # The key of a secret without a customer key: whoever may read the secret may use it.
@@ -63,12 +64,17 @@ def in_a_policy(
     arn = key_arn(stack, region, key)
     if arn is None:
         return None
-    conditions: dict[str, Mapping[str, Any]] = {
-        "StringEquals": {"kms:ViaService": f"secretsmanager.{region}.{stack.url_suffix}"}
-    }
+    conditions: dict[str, Mapping[str, Any]] = {"StringEquals": {"kms:ViaService": via_secrets_manager(stack, region)}}
     place, is_alias, name = arn.partition(":alias/")
     if not is_alias:
         return arn, conditions
     # IAM cannot name a key by its alias, so this allows any key in that Region that carries the alias.
     conditions["ForAnyValue:StringEquals"] = {"kms:ResourceAliases": f"alias/{name}"}
     return f"{place}:key/*", conditions
+
+
+def via_secrets_manager(stack: Stack, region: str) -> list[str]:
+    """The values that kms:ViaService can have: the name under amazonaws.com, and that of the partition."""
+    known = None if Token.is_unresolved(region) else RegionInfo.get(region).domain_suffix
+    suffixes = dict.fromkeys(["amazonaws.com", known or stack.url_suffix])
+    return [f"secretsmanager.{region}.{suffix}" for suffix in suffixes]

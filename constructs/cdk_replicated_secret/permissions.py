@@ -15,18 +15,19 @@ from .props import ReplicaRegion, ReplicaRemovalPolicy
 
 DESCRIBE = ("secretsmanager:DescribeSecret",)
 REPLICATE = ("secretsmanager:ReplicateSecretToRegions",)
-# Reversing and recording a replication.
-MANAGE = ("secretsmanager:RemoveRegionsFromReplication", "secretsmanager:TagResource", "secretsmanager:UntagResource")
+REMOVE = ("secretsmanager:RemoveRegionsFromReplication",)
+TAG = ("secretsmanager:TagResource", "secretsmanager:UntagResource")
 PROMOTE = ("secretsmanager:StopReplicationToReplica",)
 DECRYPT = ("kms:Decrypt",)
 ENCRYPT = ("kms:Encrypt", "kms:GenerateDataKey")
-_TAG_KEYS = "cdk-replicated-secret:*"
 # CloudFormation puts this tag on every secret that it creates.
 _STACK_TAG = "aws:ResourceTag/aws:cloudformation:stack-id"
 # Stands for the six characters that Secrets Manager appends to a name.
 _ANY_SUFFIX = "-??????"
 
 Conditions = Mapping[str, Mapping[str, Any]]
+
+OWN_TAGS: Conditions = {"ForAllValues:StringLike": {"aws:TagKeys": ["cdk-replicated-secret:*"]}}
 
 
 def statements(
@@ -47,7 +48,7 @@ def statements(
         force: Whether an unrelated secret may be overwritten.
     """
     # Without declared Regions nothing may be replicated.
-    write = (*REPLICATE, *MANAGE) if regions else MANAGE
+    write = (*REPLICATE, *REMOVE) if regions else REMOVE
     names = [replica if isinstance(replica, str) else replica.region for replica in regions]
     of_request = request_conditions(names, force=() if force else ("false",))
     promotes = policy is ReplicaRemovalPolicy.PROMOTE
@@ -70,7 +71,7 @@ def request_conditions(regions: Sequence[str], *, force: Sequence[Any]) -> dict[
         regions: The Regions that may be replicated to.
         force: The values that ForceOverwriteReplicaSecret may have, ``"false"`` or ``"true"``; empty for both.
     """
-    found: dict[str, Mapping[str, Any]] = {"ForAllValues:StringLike": {"aws:TagKeys": [_TAG_KEYS]}}
+    found: dict[str, Mapping[str, Any]] = {}
     if regions:
         found["ForAllValues:StringEquals"] = {"secretsmanager:AddReplicaRegions": sorted(regions)}
     if force:
@@ -91,7 +92,11 @@ def _for_own_secrets(
     own = {_STACK_TAG: Aws.STACK_ID}
     # A deleted replica has no tags, and AWS does not document whether a replica has CloudFormation's tags.
     own_if_tagged = {"StringEqualsIfExists": own}
-    needed = [allow(write, here, {"StringEquals": own, **of_request}), allow(DESCRIBE, anywhere, own_if_tagged)]
+    needed = [
+        allow(write, here, {"StringEquals": own, **of_request}),
+        allow(TAG, here, {"StringEquals": own, **OWN_TAGS}),
+        allow(DESCRIBE, anywhere, own_if_tagged),
+    ]
     if promotes:
         of_here = {"StringEquals": {"secretsmanager:SecretPrimaryRegion": stack.region}}
         needed.append(allow(PROMOTE, anywhere, {**own_if_tagged, **of_here}))
@@ -108,7 +113,7 @@ def _for_named_secret(
     account = secret.env.account if Token.is_unresolved(parts.account) else parts.account
     partition = None if Token.is_unresolved(parts.partition) else parts.partition
     everywhere = _arn(stack, "*", account or "", parts.resource_name or "", partition)
-    needed = [allow((*DESCRIBE, *write), everywhere, of_request)]
+    needed = [allow((*DESCRIBE, *write), everywhere, of_request), allow(TAG, everywhere, OWN_TAGS)]
     if promotes:
         needed.append(allow(PROMOTE, everywhere))
     return needed

@@ -15,10 +15,10 @@ from constructs import Construct
 
 # A managed policy holds 6,144 characters; the rest is for its frame, and for tokens that resolve to more than they
 # show.
-_MAX_LENGTH = 5_400
+_MAX_LENGTH = 5_900
 # AWS::Partition, AWS::AccountId and AWS::Region are longer as tokens than as values.
-_PSEUDO = re.compile(r"\$\{Token\[AWS\.(?:Partition|AccountId|Region)\.\d+\]\}")
-_PSEUDO_VALUE = "111122223333"
+_PSEUDO = re.compile(r"\$\{Token\[AWS\.(Partition|AccountId|Region)\.\d+\]\}")
+_PSEUDO_VALUES = {"Partition": "aws-us-gov", "AccountId": "111122223333", "Region": "ap-northeast-1"}
 # All other tokens: the ARN of a key, the name of a secret. Few values are longer than this.
 _TOKEN = re.compile(r"\$\{Token\[[^\]]*\]\}")
 _TOKEN_VALUE = "?" * 128
@@ -91,13 +91,15 @@ class _Policy:
 
     def _length_of(self, kind: str, resource: str) -> int:
         frame = 0 if kind in self._statements else _FRAME + len(kind)
-        return frame + len(_TOKEN.sub(_TOKEN_VALUE, _PSEUDO.sub(_PSEUDO_VALUE, resource))) + len('"",')
+        known = _PSEUDO.sub(lambda found: _PSEUDO_VALUES[found[1]], resource)
+        return frame + len(_TOKEN.sub(_TOKEN_VALUE, known)) + len('"",')
 
 
 def _kind(statement: iam.PolicyStatement) -> str:
     """A key that is the same for statements that differ only in the resource."""
     content: dict[str, Any] = statement.to_statement_json()
-    return json.dumps({key: content[key] for key in content if key != "Resource"}, sort_keys=True, default=str)
+    rest = {key: content[key] for key in content if key != "Resource"}
+    return json.dumps(rest, sort_keys=True, separators=(",", ":"), default=str)
 
 
 @jsii.implements(IStringProducer)
