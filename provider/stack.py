@@ -22,6 +22,7 @@ from cdk_replicated_secret.permissions import (
     TAG,
     request_conditions,
 )
+from cdk_replicated_secret.policies import ENCRYPTION_CONTEXT
 from cdk_replicated_secret.provider import DEFAULT_MEMORY_SIZE
 
 # The export name of the ServiceToken, which users' templates import.
@@ -74,8 +75,8 @@ class ProviderStack(cdk.Stack):
         self._regions = self._list("ReplicaRegions", "Regions that may be replicated to, separated by commas")
         self._keys = self._list(
             "KmsKeyArns",
-            "ARNs of the customer keys of primaries and replicas, separated by commas, no aliases; "
-            "empty if all use aws/secretsmanager",
+            "ARNs of the customer keys of replicas, separated by commas, no aliases; "
+            "empty if all replicas use aws/secretsmanager",
             default="",
             allowed_pattern=_KEY_ARN,
             constraint_description="ARNs of keys, separated by commas",
@@ -139,6 +140,8 @@ class ProviderStack(cdk.Stack):
         of_request = request_conditions(self._regions, force=("false", force))
         services = [f"secretsmanager.*.{suffix}" for suffix in ("amazonaws.com", cdk.Aws.URL_SUFFIX)]
         through = {"StringLike": {"kms:ViaService": services}}
+        of_secrets = {"StringLike": {"kms:ViaService": services, ENCRYPTION_CONTEXT: self._secrets}}
+        any_key = [self.format_arn(service="kms", region="*", account="*", resource="key/*")]
         has_keys = Fn.condition_not(Fn.condition_equals(Fn.join("", self._keys), ""))
         may_use_keys = self._condition("MayUseKeys", self._creates_role, has_keys)
         may_promote = self._condition("MayPromote", self._creates_role, self._may_promote)
@@ -146,7 +149,8 @@ class ProviderStack(cdk.Stack):
             ("Replicate", (*DESCRIBE, *REPLICATE, *REMOVE), self._secrets, of_request, self._creates_role),
             ("Tag", TAG, self._secrets, OWN_TAGS, self._creates_role),
             ("Promote", PROMOTE, self._secrets, None, may_promote),
-            ("UseKeys", (*DECRYPT, *ENCRYPT), self._keys, through, may_use_keys),
+            ("Decrypt", DECRYPT, any_key, of_secrets, self._creates_role),
+            ("UseKeys", ENCRYPT, self._keys, through, may_use_keys),
         ):
             statement = iam.PolicyStatement(actions=list(actions), resources=resources, conditions=conditions)
             policy = iam.ManagedPolicy(self, name, roles=[role] if role else [], statements=[statement])

@@ -176,12 +176,14 @@ def test_outputs_of_constructs_with_the_same_id_differ(stack: cdk.Stack) -> None
     assert {"OneInnerArn", "TwoInnerArn"} <= set(Template.from_stack(stack).find_outputs("*"))
 
 
-def test_a_key_beside_a_given_secret_is_rejected(stack: cdk.Stack) -> None:
-    secret = sm.Secret.from_secret_complete_arn(stack, "Imported", ARN)
-    with pytest.raises(
-        ValueError, match="encryption_key is the key of a new secret and cannot be combined with secret"
-    ):
-        ReplicatedSecret(stack, "Database", secret=secret, encryption_key=kms.Key(stack, "Key"), regions=["eu-west-3"])
+@pytest.mark.parametrize("how", ["new", "imported with a key"])
+def test_a_key_beside_a_secret_whose_key_is_known_is_rejected(stack: cdk.Stack, how: str) -> None:
+    key = kms.Key(stack, "Key")
+    secret: sm.ISecret = sm.Secret(stack, "New")
+    if how != "new":
+        secret = sm.Secret.from_secret_attributes(stack, "Imported", secret_complete_arn=ARN, encryption_key=key)
+    with pytest.raises(ValueError, match="whose key is not known, but the key of secret is known: omit encryption_key"):
+        ReplicatedSecret(stack, "Database", secret=secret, encryption_key=key, regions=["eu-west-3"])
 
 
 def test_tokens_are_not_checked() -> None:

@@ -98,17 +98,28 @@ def test_the_defaults_allow_neither_force_nor_promotion_nor_keys(template: dict[
     assert conditions == {"CreatesRole", "MayPromote", "MayUseKeys"}
 
 
+def first(actions: str | list[str]) -> str:
+    return actions if isinstance(actions, str) else actions[0]
+
+
 def statements(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The statement of each managed policy, by the first action."""
     found = (
         policy["Properties"]["PolicyDocument"] for policy in resources(template, "AWS::IAM::ManagedPolicy").values()
     )
-    return {statement["Action"][0]: statement for document in found for statement in document["Statement"]}
+    return {first(statement["Action"]): statement for document in found for statement in document["Statement"]}
 
 
 def test_only_tagging_has_a_condition_on_tag_keys(template: dict[str, Any]) -> None:
     for action, statement in statements(template).items():
         assert ("aws:TagKeys" in str(statement)) == (action == "secretsmanager:TagResource")
+
+
+def test_any_key_decrypts_the_secrets_that_may_be_replicated(template: dict[str, Any]) -> None:
+    decrypt, encrypt = (statements(template)[action] for action in ("kms:Decrypt", "kms:Encrypt"))
+    assert decrypt["Condition"]["StringLike"]["kms:EncryptionContext:SecretARN"] == {"Ref": "SecretArns"}
+    assert decrypt["Resource"] == {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":kms:*:*:key/*"]]}
+    assert encrypt["Resource"] == {"Ref": "KmsKeyArns"}
 
 
 def test_keys_are_used_through_secrets_manager_under_either_of_its_names(template: dict[str, Any]) -> None:

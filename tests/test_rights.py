@@ -182,6 +182,11 @@ def with_its_key(stack: cdk.Stack) -> sm.ISecret:
     return sm.Secret(stack, "Own", encryption_key=kms.Key.from_key_arn(stack, "Key", KEY))
 
 
+def by_name_with_its_key(stack: cdk.Stack) -> None:
+    key = kms.Key.from_key_arn(stack, "Key", KEY)
+    ReplicatedSecret(stack, "Database", secret=by_name(stack), regions=["eu-west-3", "us-east-1"], encryption_key=key)
+
+
 CASES: dict[str, Build] = {
     "the stack's own": named(),
     "by name": named(by_name),
@@ -193,6 +198,7 @@ CASES: dict[str, Build] = {
     "a key on each side": named(
         with_its_key, regions=[ReplicaRegion("eu-west-3", encryption_key=REPLICA_KEY), "us-east-1"]
     ),
+    "by name with its key": by_name_with_its_key,
     "a key by alias": named(by_name, regions=[ReplicaRegion("eu-west-3", encryption_key="alias/app"), "us-east-1"]),
 }
 
@@ -281,6 +287,26 @@ def test_it_may_replicate_only_to_declared_regions_and_force_only_if_declared(
     assert (problem == "") == allowed
 
 
+@pytest.mark.parametrize("case", ["by name", "by ARN", "by ARN without suffix"])
+def test_the_unknown_key_of_an_imported_secret_decrypts_only_that_secret(case: str) -> None:
+    made = synthesized(CASES[case])
+    client = Guarded(World(direct=True), PRIMARY, made.statements)
+    key = "arn:aws:kms:us-west-2:999999999999:key/of-the-security-account"
+    allowed = decryption(PRIMARY, f"{ARN}-AbCdEf")
+    assert client.allows("kms:Decrypt", key, allowed)
+    for name in allowed:
+        assert not client.allows("kms:Decrypt", key, {k: v for k, v in allowed.items() if k != name})
+    assert not client.allows("kms:Decrypt", key, decryption(PRIMARY, f"{ARN}-of-others-AbCdEf"))
+    assert not client.allows("kms:Decrypt", key.replace(PRIMARY, "eu-west-3"), allowed)
+    assert not client.allows("kms:Encrypt", key, allowed)
+
+
+@pytest.mark.parametrize("case", ["the stack's own", "by name with its key"])
+def test_a_known_key_needs_no_wildcard(case: str) -> None:
+    statements = synthesized(CASES[case]).statements
+    assert not [s for s in statements if "kms:Decrypt" in s["Action"] and s["Resource"] != KEY]
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_only_tagging_has_a_condition_on_tag_keys(case: str) -> None:
     for statement in synthesized(CASES[case]).statements:
@@ -353,8 +379,8 @@ def many(count: int, kind: str) -> tuple[dict[str, Any], list[int]]:
         (1, "new", 1),
         (100, "new", 1),
         (240, "new", 1),
-        (100, "imported", 4),
-        (300, "imported", 10),
+        (100, "imported", 6),
+        (180, "imported", 10),
         (90, "with a key each", 3),
         (90, "another stack's", 7),
     ],

@@ -12,7 +12,7 @@ from aws_cdk.region_info import RegionInfo
 from constructs import Construct
 
 # The key of a secret without a customer key: whoever may read the secret may use it.
-_DEFAULT_KEY = "alias/aws/secretsmanager"
+DEFAULT_KEY = "alias/aws/secretsmanager"
 
 
 def key_arn(stack: Stack, region: str, key: kms.IKey | str | None) -> str | None:
@@ -24,7 +24,7 @@ def key_arn(stack: Stack, region: str, key: kms.IKey | str | None) -> str | None
         key: A key construct, or its ARN, ID or alias; a token is treated as an ARN.
     """
     text = key if key is None or isinstance(key, str) else key.key_arn
-    if not text or text.endswith(_DEFAULT_KEY):
+    if not text or text.endswith(DEFAULT_KEY):
         return None
     if text.startswith("arn:") or (Token.is_unresolved(text) and not text.startswith("alias/")):
         return text

@@ -7,9 +7,11 @@ from typing import Any
 
 from aws_cdk import ArnFormat, Aws, Stack, Token
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as sm
 
-from .keys import in_a_policy
+from .keys import in_a_policy, via_secrets_manager
+from .policies import ENCRYPTION_CONTEXT
 from .primary import cfn_secret
 from .props import ReplicaRegion, ReplicaRemovalPolicy
 
@@ -33,6 +35,7 @@ OWN_TAGS: Conditions = {"ForAllValues:StringLike": {"aws:TagKeys": ["cdk-replica
 def statements(
     stack: Stack,
     secret: sm.ISecret,
+    key: kms.IKey | str | None,
     regions: Sequence[ReplicaRegion | str],
     policy: ReplicaRemovalPolicy,
     *,
@@ -43,6 +46,7 @@ def statements(
     Args:
         stack: The stack that declares the replication.
         secret: The primary.
+        key: The primary's key; None if it is not known.
         regions: The replica Regions. A bare name, also one of a list token, means the default key.
         policy: What happens to replicas that are no longer declared.
         force: Whether an unrelated secret may be overwritten.
@@ -57,7 +61,7 @@ def statements(
         needed = _for_own_secrets(stack, write, of_request, promotes=promotes)
     else:
         needed = _for_named_secret(stack, secret, write, of_request, promotes=promotes)
-    needed += _for_key(stack, DECRYPT, secret.env.region, secret.encryption_key)
+    needed += _for_key(stack, DECRYPT, secret.env.region, key) if key else [_for_unknown_key(stack, secret)]
     for replica in regions:
         if not isinstance(replica, str):
             needed += _for_key(stack, ENCRYPT, replica.region, replica.encryption_key)
@@ -106,23 +110,37 @@ def _for_own_secrets(
 def _for_named_secret(
     stack: Stack, secret: sm.ISecret, write: Sequence[str], of_request: Conditions, *, promotes: bool
 ) -> list[iam.PolicyStatement]:
-    """One ARN for each secret, in every Region: a Region that is no longer declared is still asked for its replica."""
-    arn = secret.secret_full_arn or f"{secret.secret_arn}{_ANY_SUFFIX}"
-    parts = stack.split_arn(arn, ArnFormat.COLON_RESOURCE_NAME)
-    # Parts of the ARN that are tokens, except the name, come from the secret's environment: shorter, and the same.
-    account = secret.env.account if Token.is_unresolved(parts.account) else parts.account
-    partition = None if Token.is_unresolved(parts.partition) else parts.partition
-    everywhere = _arn(stack, "*", account or "", parts.resource_name or "", partition)
+    everywhere = _anywhere(stack, secret)
     needed = [allow((*DESCRIBE, *write), everywhere, of_request), allow(TAG, everywhere, OWN_TAGS)]
     if promotes:
         needed.append(allow(PROMOTE, everywhere))
     return needed
 
 
+def _anywhere(stack: Stack, secret: sm.ISecret) -> str:
+    """The secret's ARN in any Region: a Region that is no longer declared is still asked for its replica."""
+    arn = secret.secret_full_arn or f"{secret.secret_arn}{_ANY_SUFFIX}"
+    parts = stack.split_arn(arn, ArnFormat.COLON_RESOURCE_NAME)
+    # Parts of the ARN that are tokens, except the name, come from the secret's environment: shorter, and the same.
+    account = secret.env.account if Token.is_unresolved(parts.account) else parts.account
+    partition = None if Token.is_unresolved(parts.partition) else parts.partition
+    return _arn(stack, "*", account or "", parts.resource_name or "", partition)
+
+
 def _for_key(stack: Stack, actions: Sequence[str], region: str, key: Any) -> list[iam.PolicyStatement]:
     """For a customer key, through Secrets Manager only; nothing for the default key."""
     named = in_a_policy(stack, region, key)
     return [allow(actions, *named)] if named else []
+
+
+def _for_unknown_key(stack: Stack, secret: sm.ISecret) -> iam.PolicyStatement:
+    """An imported secret may have a customer key, even of another account: any key that decrypts this secret."""
+    region = secret.env.region
+    conditions = {
+        "StringEquals": {"kms:ViaService": via_secrets_manager(stack, region)},
+        "StringLike": {ENCRYPTION_CONTEXT: [_anywhere(stack, secret)]},
+    }
+    return allow(DECRYPT, stack.format_arn(service="kms", region=region, account="*", resource="key/*"), conditions)
 
 
 def _arn(stack: Stack, region: str, account: str, name: str, partition: str | None = None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jsii
@@ -13,6 +13,8 @@ from aws_cdk import CfnElement, IResolveContext, IStringProducer, Lazy, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+# KMS's condition key for the secret whose value is decrypted: F33.
+ENCRYPTION_CONTEXT = "kms:EncryptionContext:SecretARN"
 # A managed policy holds 6,144 characters; the rest is for its frame, and for tokens that resolve to more than they
 # show.
 _MAX_LENGTH = 5_900
@@ -44,62 +46,77 @@ class Policies(Construct):
         """Add statements, and return the policies that hold them."""
         holding: list[iam.ManagedPolicy] = []
         for statement in statements:
-            kind = _kind(statement)
-            holding += [self._holding(kind, statement, resource) for resource in statement.resources or [""]]
+            kind, entries = _split(statement)
+            holding += [self._holding(kind, statement, entry) for entry in entries]
         return list(dict.fromkeys(holding))
 
-    def _holding(self, kind: str, statement: iam.PolicyStatement, resource: str) -> iam.ManagedPolicy:
+    def _holding(self, kind: str, statement: iam.PolicyStatement, entry: str) -> iam.ManagedPolicy:
         for policy in self._policies:
-            if policy.has(kind, resource):
+            if policy.has(kind, entry):
                 return policy.managed
-        if not self._policies or not self._policies[-1].fits(kind, resource):
+        if not self._policies or not self._policies[-1].fits(kind, entry):
             self._policies.append(_Policy(self, f"Policy{len(self._policies)}", self._role))
-        self._policies[-1].add(kind, statement, resource)
+        self._policies[-1].add(kind, statement, entry)
         return self._policies[-1].managed
 
 
 class _Policy:
-    """A managed policy. Statements that differ only in the resource share one."""
+    """A managed policy. Statements that differ only in one entry share a statement."""
 
     def __init__(self, scope: Construct, id: str, role: iam.IRole) -> None:
         self.managed = iam.ManagedPolicy(
             scope, id, roles=[role], description="Permissions of the function of Custom::ReplicatedSecret"
         )
-        self._statements: dict[str, tuple[iam.PolicyStatement, set[str]]] = {}
+        self._shared: dict[str, tuple[iam.PolicyStatement, list[str]]] = {}
         self._length = 0
         resource = self.managed.node.default_child
         if isinstance(resource, CfnElement):
             named = _NamedByContent(self.managed, Stack.of(scope).resolve(resource.logical_id))
             resource.override_logical_id(Lazy.uncached_string(named))
 
-    def has(self, kind: str, resource: str) -> bool:
-        return kind in self._statements and resource in self._statements[kind][1]
+    def has(self, kind: str, entry: str) -> bool:
+        return kind in self._shared and entry in self._shared[kind][1]
 
-    def fits(self, kind: str, resource: str) -> bool:
-        return self._length + self._length_of(kind, resource) <= _MAX_LENGTH
+    def fits(self, kind: str, entry: str) -> bool:
+        return self._length + self._length_of(kind, entry) <= _MAX_LENGTH
 
-    def add(self, kind: str, statement: iam.PolicyStatement, resource: str) -> None:
-        self._length += self._length_of(kind, resource)
-        shared, resources = self._statements.get(kind, (None, set()))
+    def add(self, kind: str, statement: iam.PolicyStatement, entry: str) -> None:
+        self._length += self._length_of(kind, entry)
+        shared, entries = self._shared.get(kind, (None, []))
         # Synthesis freezes a statement; tests synthesize more than once.
         if shared is None or shared.frozen:
-            shared = statement.copy(resources=[resource]) if resource else statement.copy()
+            shared, entries = statement.copy(), []
             self.managed.add_statements(shared)
-        else:
-            shared.add_resources(resource)
-        self._statements[kind] = (shared, {*resources, resource})
+        entries = [*entries, entry]
+        if _secrets(shared.to_statement_json()):
+            shared.add_condition("StringLike", {ENCRYPTION_CONTEXT: entries})
+        elif entry not in shared.resources:
+            shared.add_resources(entry)
+        self._shared[kind] = (shared, entries)
 
-    def _length_of(self, kind: str, resource: str) -> int:
-        frame = 0 if kind in self._statements else _FRAME + len(kind)
-        known = _PSEUDO.sub(lambda found: _PSEUDO_VALUES[found[1]], resource)
+    def _length_of(self, kind: str, entry: str) -> int:
+        frame = 0 if kind in self._shared else _FRAME + len(kind)
+        known = _PSEUDO.sub(lambda found: _PSEUDO_VALUES[found[1]], entry)
         return frame + len(_TOKEN.sub(_TOKEN_VALUE, known)) + len('"",')
 
 
-def _kind(statement: iam.PolicyStatement) -> str:
-    """A key that is the same for statements that differ only in the resource."""
-    content: dict[str, Any] = statement.to_statement_json()
-    rest = {key: content[key] for key in content if key != "Resource"}
-    return json.dumps(rest, sort_keys=True, separators=(",", ":"), default=str)
+def _split(statement: iam.PolicyStatement) -> tuple[str, list[str]]:
+    """What statements have in common if they can share one, and the entries in which they may differ.
+
+    These are the secrets whose value a key decrypts, or else the resources.
+    """
+    content = statement.to_statement_json()
+    entries = _secrets(content)
+    if entries:
+        del content["Condition"]["StringLike"][ENCRYPTION_CONTEXT]
+    else:
+        entries = content.pop("Resource", [""])
+    common = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
+    return common, entries if isinstance(entries, list) else [entries]
+
+
+def _secrets(content: Mapping[str, Any]) -> Any:
+    return content.get("Condition", {}).get("StringLike", {}).get(ENCRYPTION_CONTEXT)
 
 
 @jsii.implements(IStringProducer)

@@ -6,8 +6,11 @@ import json
 import re
 
 from aws_cdk import ArnFormat, Reference, Stack, Token, Tokenization
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as sm
 from constructs import IConstruct
+
+from .keys import DEFAULT_KEY
 
 # What Secrets Manager adds to the name in an ARN.
 _SUFFIX = re.compile(r"-[A-Za-z0-9]{6}$")
@@ -19,6 +22,12 @@ def cfn_secret(secret: sm.ISecret) -> sm.CfnSecret | None:
     if isinstance(resource, sm.CfnSecretTargetAttachment):
         resource = _target(str(resource.secret_id))
     return resource if isinstance(resource, sm.CfnSecret) else None
+
+
+def primary_key(secret: sm.ISecret) -> kms.IKey | str | None:
+    """The key that encrypts the secret; None if it is not known, as of most imported secrets."""
+    owned = cfn_secret(secret)
+    return secret.encryption_key or (owned and (owned.kms_key_id or DEFAULT_KEY))
 
 
 def secret_id(stack: Stack, secret: sm.ISecret) -> str:

@@ -13,7 +13,7 @@ from aws_cdk import aws_secretsmanager as sm
 from aws_cdk.region_info import RegionInfo
 from constructs import Construct, IValidation
 
-from .primary import cfn_secret, identity
+from .primary import cfn_secret, identity, primary_key
 from .props import ReplicaRegion, ReplicaRemovalPolicy
 from .replica import Replica
 
@@ -30,7 +30,7 @@ _PEERS = "ReplicatedSecretDeclarations"
 def check_values(
     path: str,
     *,
-    secret: object,
+    secret: Any,
     encryption_key: object,
     force_overwrite: object,
     replica_removal_policy: object,
@@ -60,10 +60,10 @@ def check_values(
             f"{path}: encryption_key is {encryption_key!r}: expected a key, for example kms.Key.from_key_arn(...) "
             "(the key of a replica, in ReplicaRegion, can be a string)"
         )
-    if secret is not None and encryption_key is not None:
+    if secret is not None and encryption_key is not None and primary_key(secret):
         raise ValueError(
-            f"{path}: encryption_key is the key of a new secret and cannot be combined with secret: "
-            "omit one of them (the key of a replica goes into ReplicaRegion)"
+            f"{path}: encryption_key is for a new secret, or for an imported one whose key is not known, but the key "
+            "of secret is known: omit encryption_key (the key of a replica goes into ReplicaRegion)"
         )
     _check_timeout(path, service_timeout)
 
