@@ -89,7 +89,7 @@ FUNCTIONS: dict[str, Callable[[Any, str], Any]] = {
 
 
 def decryption(region: str, secret_arn: str) -> dict[str, Any]:
-    """The condition keys of the kms:Decrypt that Secrets Manager makes for its caller: F32 and F33."""
+    """The condition keys of the kms:Decrypt that Secrets Manager makes for its caller: F32."""
     return {
         "kms:viaservice": f"secretsmanager.{region}.amazonaws.com",
         "kms:encryptioncontext:secretarn": secret_arn,

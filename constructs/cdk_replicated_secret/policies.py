@@ -13,7 +13,7 @@ from aws_cdk import CfnElement, IResolveContext, IStringProducer, Lazy, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-# KMS's condition key for the secret whose value is decrypted: F33.
+# KMS's condition key for the secret whose value is decrypted; Secrets Manager binds this context to every value.
 ENCRYPTION_CONTEXT = "kms:EncryptionContext:SecretARN"
 # A managed policy holds 6,144 characters; the rest is for its frame, and for tokens that resolve to more than they
 # show.
