@@ -187,6 +187,11 @@ def by_name_with_its_key(stack: cdk.Stack) -> None:
     ReplicatedSecret(stack, "Database", secret=by_name(stack), regions=["eu-west-3", "us-east-1"], encryption_key=key)
 
 
+def with_an_alias(stack: cdk.Stack) -> None:
+    alias = kms.Key(stack, "Key").add_alias("app")
+    ReplicatedSecret(stack, "Database", regions=["eu-west-3", "us-east-1"], encryption_key=alias)
+
+
 CASES: dict[str, Build] = {
     "the stack's own": named(),
     "by name": named(by_name),
@@ -199,6 +204,7 @@ CASES: dict[str, Build] = {
         with_its_key, regions=[ReplicaRegion("eu-west-3", encryption_key=REPLICA_KEY), "us-east-1"]
     ),
     "by name with its key": by_name_with_its_key,
+    "the primary's key by alias": with_an_alias,
     "a key by alias": named(by_name, regions=[ReplicaRegion("eu-west-3", encryption_key="alias/app"), "us-east-1"]),
 }
 

@@ -61,14 +61,15 @@ def in_a_policy(
     stack: Stack, region: str, key: kms.IKey | str | None
 ) -> tuple[str, dict[str, Mapping[str, Any]]] | None:
     """The resource and conditions of a statement about a key, through Secrets Manager; None for the default key."""
-    arn = key_arn(stack, region, key)
+    # The key behind an alias of the app is known; IAM cannot name a key by its alias.
+    arn = key_arn(stack, region, key.alias_target_key if isinstance(key, kms.Alias) else key)
     if arn is None:
         return None
     conditions: dict[str, Mapping[str, Any]] = {"StringEquals": {"kms:ViaService": via_secrets_manager(stack, region)}}
     place, is_alias, name = arn.partition(":alias/")
     if not is_alias:
         return arn, conditions
-    # IAM cannot name a key by its alias, so this allows any key in that Region that carries the alias.
+    # Behind any other alias it is not: this allows any key in that Region that carries the alias.
     conditions["ForAnyValue:StringEquals"] = {"kms:ResourceAliases": f"alias/{name}"}
     return f"{place}:key/*", conditions
 
