@@ -338,6 +338,22 @@ def test_a_key_is_used_through_secrets_manager_under_either_of_its_names(region:
     assert encrypt["Condition"]["StringEquals"]["kms:ViaService"] == services
 
 
+@pytest.mark.parametrize("secret_name", [NAME, cdk.PhysicalName.GENERATE_IF_NEEDED], ids=["named", "generated"])
+@pytest.mark.parametrize(("account", "region"), [(ACCOUNT, "eu-west-3"), ("111122223333", PRIMARY)])
+def test_the_arn_of_a_named_secret_elsewhere_gets_a_suffix(secret_name: str, account: str, region: str) -> None:
+    """CDK refers to it by an ARN without the suffix, which IAM does not match."""
+    app = cdk.App()
+    other = cdk.Stack(app, "other", env=cdk.Environment(account=account, region=region))
+    stack = cdk.Stack(app, "app", env=cdk.Environment(account=ACCOUNT, region=PRIMARY))
+    secret = sm.Secret(other, "Secret", secret_name=secret_name)
+    ReplicatedSecret(stack, "Database", secret=secret, regions=["us-east-1"])
+    (policy,) = Template.from_stack(stack).find_resources("AWS::IAM::ManagedPolicy").values()
+    name = str(Template.from_stack(other).to_json()["Resources"].popitem()[1]["Properties"]["Name"])
+    found = [resolved(s["Resource"], "stack") for s in policy["Properties"]["PolicyDocument"]["Statement"]]
+    assert found
+    assert set(found) == {f"arn:aws:secretsmanager:*:{account}:secret:{name}-??????"}
+
+
 @pytest.mark.parametrize("case", ["the stack's own", "by name"])
 def test_another_secret_cannot_be_accessed(case: str) -> None:
     made = synthesized(CASES[case])

@@ -124,7 +124,19 @@ def _anywhere(stack: Stack, secret: sm.ISecret) -> str:
     # Parts of the ARN that are tokens, except the name, come from the secret's environment: shorter, and the same.
     account = secret.env.account if Token.is_unresolved(parts.account) else parts.account
     partition = None if Token.is_unresolved(parts.partition) else parts.partition
-    return _arn(stack, "*", account or "", parts.resource_name or "", partition)
+    name = _name_elsewhere(stack, secret)
+    return _arn(stack, "*", account or "", f"{name}{_ANY_SUFFIX}" if name else parts.resource_name or "", partition)
+
+
+def _name_elsewhere(stack: Stack, secret: sm.ISecret) -> str | None:
+    """The name of a secret of the app in another account or Region, else None: CDK's ARN of it lacks the suffix."""
+    owned = cfn_secret(secret)
+    if owned is None or (secret.env.account, secret.env.region) == (stack.account, stack.region):
+        return None
+    # CDK generates the name, if it has to, for the first reference.
+    stack.resolve(secret.secret_arn)
+    name = stack.resolve(owned.name)
+    return name if isinstance(name, str) else None
 
 
 def _for_key(stack: Stack, actions: Sequence[str], region: str, key: Any) -> list[iam.PolicyStatement]:
