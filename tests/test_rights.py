@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
+import jsii
 import pytest
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as sm
 from aws_cdk.assertions import Template
+from constructs import IConstruct
 from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
 
 from cdk_replicated_secret import ReplicaRegion, ReplicaRemovalPolicy, ReplicatedSecret
@@ -453,6 +456,38 @@ def test_a_resource_depends_on_its_policy() -> None:
     (resource,) = [r for r in resources.values() if r["Type"] == "Custom::ReplicatedSecret"]
     (policy,) = [name for name, r in resources.items() if r["Type"] == "AWS::IAM::ManagedPolicy"]
     assert policy in resource["DependsOn"]
+
+
+def test_a_superseded_policy_is_deleted_whatever_the_app_retains() -> None:
+    """Otherwise each update leaves one attached to the role, which holds ten."""
+    app = cdk.App()
+    stack = cdk.Stack(app, "app", env=cdk.Environment(account=ACCOUNT, region=PRIMARY))
+    ReplicatedSecret(stack, "Database", regions=["eu-west-3"])
+    cdk.RemovalPolicies.of(app).retain()
+    template = Template.from_stack(stack)
+    (secret,) = template.find_resources("AWS::SecretsManager::Secret").values()
+    assert secret["DeletionPolicy"] == "Retain"
+    (policy,) = template.find_resources("AWS::IAM::ManagedPolicy").values()
+    assert {policy.get("DeletionPolicy", "Delete"), policy.get("UpdateReplacePolicy", "Delete")} == {"Delete"}
+
+
+@jsii.implements(cdk.IAspect)
+class NamePolicies:
+    def visit(self, node: IConstruct) -> None:
+        if isinstance(node, iam.CfnManagedPolicy):
+            node.managed_policy_name = "replication"
+
+
+def test_a_fixed_name_of_a_policy_fails_synthesis() -> None:
+    """During an update two versions of the policy exist."""
+    app = cdk.App()
+    stack = cdk.Stack(app, "app", env=cdk.Environment(account=ACCOUNT, region=PRIMARY))
+    ReplicatedSecret(stack, "Database", regions=["eu-west-3"])
+    aspect: Any = NamePolicies()
+    cdk.Aspects.of(app).add(aspect)
+    message = r"app/ReplicatedSecretProvider/Policies\] Policy0 has the fixed name 'replication': .* remove the name"
+    with pytest.raises(RuntimeError, match=message):
+        app.synth()
 
 
 def test_a_changed_policy_gets_another_logical_id() -> None:

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jsii
-from aws_cdk import CfnElement, IResolveContext, IStringProducer, Lazy, Stack
+from aws_cdk import IResolveContext, IStringProducer, Lazy, Stack
 from aws_cdk import aws_iam as iam
-from constructs import Construct
+from constructs import Construct, IValidation
 
 # KMS's condition key for the secret whose value is decrypted; Secrets Manager binds this context to every value.
 ENCRYPTION_CONTEXT = "kms:EncryptionContext:SecretARN"
@@ -41,6 +41,7 @@ class Policies(Construct):
         super().__init__(scope, id)
         self._role = role
         self._policies: list[_Policy] = []
+        self.node.add_validation(_NoFixedNames(self._policies))
 
     def add(self, statements: Sequence[iam.PolicyStatement]) -> list[iam.ManagedPolicy]:
         """Add statements, and return the policies that hold them."""
@@ -69,10 +70,12 @@ class _Policy:
         )
         self._shared: dict[str, tuple[iam.PolicyStatement, list[str]]] = {}
         self._length = 0
-        resource = self.managed.node.default_child
-        if isinstance(resource, CfnElement):
-            named = _NamedByContent(self.managed, Stack.of(scope).resolve(resource.logical_id))
-            resource.override_logical_id(Lazy.uncached_string(named))
+        self.resource: Any = self.managed.node.default_child
+        named = _NamedByContent(self.managed, Stack.of(scope).resolve(self.resource.logical_id))
+        self.resource.override_logical_id(Lazy.uncached_string(named))
+        # Otherwise an app that retains everything leaves each old policy on the role, which holds ten.
+        for attribute in ("DeletionPolicy", "UpdateReplacePolicy"):
+            self.resource.add_deletion_override(attribute)
 
     def has(self, kind: str, entry: str) -> bool:
         return kind in self._shared and entry in self._shared[kind][1]
@@ -117,6 +120,26 @@ def _split(statement: iam.PolicyStatement) -> tuple[str, list[str]]:
 
 def _secrets(content: Mapping[str, Any]) -> Any:
     return content.get("Condition", {}).get("StringLike", {}).get(ENCRYPTION_CONTEXT)
+
+
+@jsii.implements(IValidation)
+class _NoFixedNames:
+    """Fails synthesis if an Aspect has given a policy a name: during an update two versions of the policy exist."""
+
+    def __init__(self, policies: Sequence[_Policy]) -> None:
+        self._policies = policies
+
+    def validate(self) -> list[str]:
+        named = {
+            policy.managed.node.id: policy.managed.stack.resolve(policy.resource.managed_policy_name)
+            for policy in self._policies
+        }
+        return [
+            f"{id} has the fixed name {name!r}: an update creates a second version of the policy before it deletes the "
+            "first; remove the name"
+            for id, name in named.items()
+            if name is not None
+        ]
 
 
 @jsii.implements(IStringProducer)
