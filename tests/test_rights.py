@@ -21,10 +21,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as sm
 from aws_cdk.assertions import Template
-from constructs import IConstruct
+from constructs import Construct, IConstruct
 from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
 
-from cdk_replicated_secret import ReplicaRegion, ReplicaRemovalPolicy, ReplicatedSecret
+from cdk_replicated_secret import ReplicaRegion, ReplicaRemovalPolicy, ReplicatedSecret, ReplicationProvider
 from local.secrets_manager import Dialect
 from local.secrets_manager.dialect import AfterStop
 from local.secrets_manager.state import Secret
@@ -488,6 +488,29 @@ def test_a_fixed_name_of_a_policy_fails_synthesis() -> None:
     message = r"app/ReplicatedSecretProvider/Policies\] Policy0 has the fixed name 'replication': .* remove the name"
     with pytest.raises(RuntimeError, match=message):
         app.synth()
+
+
+def deep(scope: Construct) -> Construct:
+    for level in range(12):
+        scope = Construct(scope, f"{level}".rjust(2, "L") * 12)
+    return scope
+
+
+def test_logical_ids_of_a_deep_construct_stay_within_the_limit() -> None:
+    ids: set[str] = set()
+    for leaf in ("Database", "Databases"):
+        stack = cdk.Stack(cdk.App(), "app", env=cdk.Environment(account=ACCOUNT, region=PRIMARY))
+        provider = ReplicationProvider(deep(stack), "Provider")
+        ReplicatedSecret(
+            deep(Construct(stack, "Elsewhere")), leaf, regions=["eu-west-3"], provider=provider
+        ).add_outputs()
+        template = Template.from_stack(stack)
+        found = {*template.find_resources("AWS::IAM::ManagedPolicy"), *template.find_outputs("*")}
+        assert len(found) == 4
+        assert max(len(logical_id) for logical_id in found) <= 255
+        ids |= found
+    # The policies are the same; no output is mistaken for another.
+    assert len(ids) == 7
 
 
 def test_a_changed_policy_gets_another_logical_id() -> None:

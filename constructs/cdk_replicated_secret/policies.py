@@ -26,6 +26,8 @@ _TOKEN = re.compile(r"\$\{Token\[[^\]]*\]\}")
 _TOKEN_VALUE = "?" * 128
 # What a statement has around its conditions and resources.
 _FRAME = 120
+# The longest readable part of a logical ID, as in the CDK: 255 characters hold it, the CDK's own hash, and ours.
+_MAX_READABLE = 239
 _HASH_LENGTH = 8
 
 
@@ -152,4 +154,5 @@ class _NamedByContent:
     def produce(self, context: IResolveContext) -> str:
         content = Stack.of(self._policy).resolve(self._policy.document)
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:_HASH_LENGTH]
-        return f"{self._logical_id}{digest}"
+        readable, path_hash = self._logical_id[:-_HASH_LENGTH], self._logical_id[-_HASH_LENGTH:]
+        return f"{readable[:_MAX_READABLE]}{path_hash}{digest}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 
@@ -20,6 +21,9 @@ from .replica import Replica
 from .validation import ReplicaConflicts, check_values, is_list_token, replica_regions
 
 RESOURCE_TYPE = "Custom::ReplicatedSecret"
+# CloudFormation's limit.
+_MAX_LOGICAL_ID = 255
+_HASH_LENGTH = 8
 
 
 class ReplicatedSecret(Construct):
@@ -240,7 +244,7 @@ class ReplicatedSecret(Construct):
                 values[f"Status{replica.region.title()}"] = self.status(replica.region)
         path = self.node.path.removeprefix(Stack.of(self).node.path)
         for name, value in values.items():
-            CfnOutput(self, name, value=value).override_logical_id(re.sub(r"[^A-Za-z0-9]", "", path + name))
+            CfnOutput(self, name, value=value).override_logical_id(_logical_id(path + name))
 
     def _declared(self, region: str) -> ReplicaRegion:
         """The declaration for a Region. A token can stand for any declared Region, and the other way round."""
@@ -252,6 +256,15 @@ class ReplicatedSecret(Construct):
         raise ValueError(
             f"{self.node.path} is not replicated to {region}: its Regions are {', '.join(known) or 'none'}"
         )
+
+
+def _logical_id(path: str) -> str:
+    """The path as a logical ID. One that is too long is shortened as the CDK does, and ends in a hash of the whole."""
+    readable = re.sub(r"[^A-Za-z0-9]", "", path)
+    if len(readable) <= _MAX_LOGICAL_ID:
+        return readable
+    digest = hashlib.sha256(path.encode()).hexdigest()[:_HASH_LENGTH].upper()
+    return readable[: _MAX_LOGICAL_ID - _HASH_LENGTH] + digest
 
 
 def _property(replica: ReplicaRegion) -> dict[str, str]:
