@@ -72,12 +72,13 @@ class _Policy:
         )
         self._shared: dict[str, tuple[iam.PolicyStatement, list[str]]] = {}
         self._length = 0
-        self.resource: Any = self.managed.node.default_child
-        named = _NamedByContent(self.managed, Stack.of(scope).resolve(self.resource.logical_id))
-        self.resource.override_logical_id(Lazy.uncached_string(named))
+        resource: Any = self.managed.node.default_child
+        self.resource: iam.CfnManagedPolicy = resource
+        named = _NamedByContent(self.managed, Stack.of(scope).resolve(resource.logical_id))
+        resource.override_logical_id(Lazy.uncached_string(named))
         # Otherwise an app that retains everything leaves each old policy on the role, which holds ten.
         for attribute in ("DeletionPolicy", "UpdateReplacePolicy"):
-            self.resource.add_deletion_override(attribute)
+            resource.add_deletion_override(attribute)
 
     def has(self, kind: str, entry: str) -> bool:
         return kind in self._shared and entry in self._shared[kind][1]

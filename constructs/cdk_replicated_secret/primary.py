@@ -27,7 +27,9 @@ def cfn_secret(secret: sm.ISecret) -> sm.CfnSecret | None:
 def primary_key(secret: sm.ISecret) -> kms.IKey | str | None:
     """The key that encrypts the secret; None if it is not known, as of most imported secrets."""
     owned = cfn_secret(secret)
-    return secret.encryption_key or (owned and (owned.kms_key_id or DEFAULT_KEY))
+    if secret.encryption_key or not owned:
+        return secret.encryption_key
+    return owned.kms_key_id or DEFAULT_KEY
 
 
 def secret_id(stack: Stack, secret: sm.ISecret) -> str:
