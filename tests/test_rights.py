@@ -310,6 +310,19 @@ def test_the_unknown_key_of_an_imported_secret_decrypts_only_that_secret(case: s
     assert not client.allows("kms:Encrypt", key, allowed)
 
 
+def test_the_unknown_keys_of_several_secrets_share_a_statement() -> None:
+    def build(stack: cdk.Stack) -> None:
+        for name in (NAME, f"{NAME}-2"):
+            secret = sm.Secret.from_secret_name_v2(stack, name, name)
+            ReplicatedSecret(stack, f"Database-{name}", secret=secret, regions=["eu-west-3"])
+
+    statements = synthesized(build).statements
+    assert len([s for s in statements if "kms:Decrypt" in s["Action"]]) == 1
+    client = Guarded(World(direct=True), PRIMARY, statements)
+    assert all(client.allows("kms:Decrypt", KEY, decryption(PRIMARY, f"{ARN}{end}-AbCdEf")) for end in ("", "-2"))
+    assert not client.allows("kms:Decrypt", KEY, decryption(PRIMARY, f"{ARN}-3-AbCdEf"))
+
+
 @pytest.mark.parametrize("case", ["the stack's own", "by name with its key"])
 def test_a_known_key_needs_no_wildcard(case: str) -> None:
     statements = synthesized(CASES[case]).statements
