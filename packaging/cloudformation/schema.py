@@ -1,4 +1,4 @@
-"""The JSON Schema of the properties of ``Custom::ReplicatedSecret``, from what the handler's parser checks with."""
+"""The JSON Schema of the properties of ``Custom::ReplicatedSecret``, from the constants of the handler's parser."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ABOUT: dict[str, dict[str, Any]] = {
     "ReplicaRemovalPolicy": {
         "type": "string",
         "enum": [policy.value for policy in RemovalPolicy],
-        "description": "What becomes of a replica that is no longer declared. Default: Delete.",
+        "description": "What happens to a replica that is no longer declared. Default: Delete.",
     },
 }
 _REPLICA: dict[str, dict[str, Any]] = {
@@ -39,7 +39,7 @@ _REPLICA: dict[str, dict[str, Any]] = {
     "KmsKeyId": {
         "type": "string",
         "maxLength": KMS_KEY_ID_MAX_LENGTH,
-        "description": "ARN, ID or alias of a key in that Region; empty or left out: aws/secretsmanager.",
+        "description": "ARN, ID or alias of a key in that Region. Default, also if empty: aws/secretsmanager.",
     },
 }
 
@@ -49,7 +49,7 @@ def schema() -> dict[str, Any]:
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Custom::ReplicatedSecret",
-        "description": "Replicates a secret of Secrets Manager to other Regions, and waits until that is true.",
+        "description": "Replicates a Secrets Manager secret to other Regions, and waits until every replica is InSync.",
         "type": "object",
         "definitions": {
             "Region": {"type": "string", "pattern": f"^{REGION_PATTERN.pattern}$", "maxLength": REGION_MAX_LENGTH},
@@ -61,7 +61,10 @@ def schema() -> dict[str, Any]:
             },
         },
         "properties": {
-            "ServiceToken": {"type": "string", "description": "ARN of the function, or of an SNS topic before it."},
+            "ServiceToken": {
+                "type": "string",
+                "description": "ARN of the function, or of an SNS topic in front of it.",
+            },
             "ServiceTimeout": {"type": ["integer", "string"], "description": "Seconds that CloudFormation waits."},
         }
         | {name: _ABOUT[name] for name in PROPERTIES},
