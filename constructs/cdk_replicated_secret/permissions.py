@@ -10,7 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as sm
 
-from .keys import in_a_policy, via_secrets_manager
+from .keys import in_a_policy, key_arn, via_secrets_manager
 from .policies import ENCRYPTION_CONTEXT
 from .primary import cfn_secret
 from .props import ReplicaRegion, ReplicaRemovalPolicy
@@ -22,6 +22,7 @@ TAG = ("secretsmanager:TagResource", "secretsmanager:UntagResource")
 PROMOTE = ("secretsmanager:StopReplicationToReplica",)
 DECRYPT = ("kms:Decrypt",)
 ENCRYPT = ("kms:Encrypt", "kms:GenerateDataKey")
+DESCRIBE_KEY = ("kms:DescribeKey",)
 # CloudFormation puts this tag on every secret that it creates.
 _STACK_TAG = "aws:ResourceTag/aws:cloudformation:stack-id"
 # Stands for the six characters that Secrets Manager appends to a name.
@@ -65,6 +66,7 @@ def statements(
     for replica in regions:
         if not isinstance(replica, str):
             needed += _for_key(stack, ENCRYPT, replica.region, replica.encryption_key)
+            needed += _for_alias(stack, replica.region, replica.encryption_key)
     return needed
 
 
@@ -143,6 +145,17 @@ def _for_key(stack: Stack, actions: Sequence[str], region: str, key: Any) -> lis
     """For a customer key, through Secrets Manager only; nothing for the default key."""
     named = in_a_policy(stack, region, key)
     return [allow(actions, *named)] if named else []
+
+
+def _for_alias(stack: Stack, region: str, key: Any) -> list[iam.PolicyStatement]:
+    """The function itself asks KMS which key an alias stands for, to compare it with the replica's."""
+    named = in_a_policy(stack, region, key)
+    if named is None or ":alias/" not in (key_arn(stack, region, key) or ""):
+        return []
+    resource, conditions = named
+    return [
+        allow(DESCRIBE_KEY, resource, {name: value for name, value in conditions.items() if name != "StringEquals"})
+    ]
 
 
 def _for_unknown_key(stack: Stack, secret: sm.ISecret) -> iam.PolicyStatement:

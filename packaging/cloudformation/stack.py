@@ -14,6 +14,7 @@ from cdk_replicated_secret import ReplicationProvider
 from cdk_replicated_secret.permissions import (
     DECRYPT,
     DESCRIBE,
+    DESCRIBE_KEY,
     ENCRYPT,
     OWN_TAGS,
     PROMOTE,
@@ -151,6 +152,7 @@ class ProviderStack(cdk.Stack):
             ("Promote", PROMOTE, self._secrets, None, may_promote),
             ("Decrypt", DECRYPT, any_key, of_secrets, self._creates_role),
             ("UseKeys", ENCRYPT, self._keys, through, may_use_keys),
+            ("DescribeKeys", DESCRIBE_KEY, self._keys, None, may_use_keys),
         ):
             statement = iam.PolicyStatement(actions=list(actions), resources=resources, conditions=conditions)
             policy = iam.ManagedPolicy(self, name, roles=[role] if role else [], statements=[statement])

@@ -21,6 +21,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as sm
 from aws_cdk.assertions import Template
+from botocore.exceptions import ClientError
 from constructs import Construct, IConstruct
 from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
 
@@ -158,6 +159,24 @@ class Guarded(Direct):
         return bool(evaluate(asked, self._statements).decision == "Allow")
 
 
+class GuardedKeys(Guarded):
+    """The same for KMS: the only call is DescribeKey of an alias."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        assert name == "describe_key"
+
+        def describe_key(*, KeyId: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
+            if not self.allows("kms:DescribeKey", REPLICA_KEY, {"kms:resourcealiases": [KeyId]}):
+                answer: Any = {
+                    "Error": {"Code": "AccessDeniedException", "Message": "kms:DescribeKey"},
+                    "ResponseMetadata": {"HTTPStatusCode": 400},
+                }
+                raise ClientError(answer, "DescribeKey")
+            return {"KeyMetadata": {"Arn": self._world.model.script.key_behind(KeyId)}}
+
+        return describe_key
+
+
 def named(secret: Callable[[cdk.Stack], sm.ISecret] | None = None, **arguments: Any) -> Build:
     """A template with one replicated secret, and a second Region that the update drops."""
     first: list[Any] = arguments.pop("regions", ["eu-west-3", "us-east-1"])
@@ -227,7 +246,13 @@ def lives(made: Synthesized, statements: list[dict[str, Any]]) -> bool:
     secret.arn = world.arn = f"{ARN}-AbCdEf"
     if properties["ForceOverwriteReplicaSecret"]:
         world.create(region="eu-west-3")
-    world.journal.inner = Boto3SecretsManager(PRIMARY, lambda _, region: Guarded(world, region, statements))
+    # AWS may call the key behind an alias by its ARN (F21).
+    world.model.script.point_alias("alias/app", REPLICA_KEY)
+
+    def client(service: str, region: str) -> Guarded:
+        return (GuardedKeys if service == "kms" else Guarded)(world, region, statements)
+
+    world.journal.inner = Boto3SecretsManager(PRIMARY, client)
     stack = Stack("app", world.deliver)
     fewer = properties | {"ReplicaRegions": properties["ReplicaRegions"][:1]}
     for template in ({logical_id: properties}, {logical_id: fewer}, {}):

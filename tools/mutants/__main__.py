@@ -37,7 +37,7 @@ GROUPS = (
     ),
     # What remembers what a run has done: a survivor takes half a minute; with test_dialects it would take a minute.
     Group(
-        modules=("reconcile", "memory", "apply", "observe"),
+        modules=("reconcile", "watch", "attempts", "apply", "observe"),
         tests=(
             "handler/test_contract.py",
             "handler/test_faults.py",
