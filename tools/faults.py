@@ -28,9 +28,11 @@ from typing import Any
 
 from cloudformation.__main__ import BUNDLE
 from local.server import LocalAws, clean_environment, free_port
+from tools.stamp import BUNDLE_SOURCES, stamp
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "reliability.md"
+SOURCES = (*BUNDLE_SOURCES, "local/secrets_manager", str(Path(__file__).relative_to(ROOT)))
 MICROBURST = ROOT / "build" / "microburst-venv" / "bin" / "microburst"
 PARIS, VIRGINIA, MUMBAI, MONTREAL = "eu-west-3", "us-east-1", "ap-south-1", "ca-central-1"
 VALUE = "hunter2"
@@ -320,7 +322,7 @@ def _short(reason: str) -> str:
 def _write(rows: list[str]) -> None:
     head = PAGE.read_text().partition("| fault |")[0]
     columns = ("| fault | put in | lives | survived | lost | what the user saw |", "|---|---|---|---|---|---|")
-    PAGE.write_text(head + "\n".join((*columns, *rows)) + "\n")
+    PAGE.write_text(head + "\n".join((*columns, *rows, "", stamp(*SOURCES))) + "\n")
 
 
 if __name__ == "__main__":
