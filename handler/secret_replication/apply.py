@@ -135,8 +135,8 @@ def calls(plan: Plan, desired: Desired, observed: Observed) -> Iterator[Call]:
 
 
 def _may_be_overwritten(region: str, observed: Observed) -> bool:
-    """Only a Region that was asked, and that has no promoted replica, may be forced."""
-    return observed.in_region.get(region) in (ReplicaState.GONE, ReplicaState.REPLICA)
+    """Only a Region that was asked, and that has nothing at the replica's ARN: neither a replica nor a promoted one."""
+    return observed.in_region.get(region) is ReplicaState.GONE
 
 
 def new_claims(plan: Plan, desired: Desired, observed: Observed) -> dict[str, Claim]:

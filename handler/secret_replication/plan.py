@@ -108,17 +108,17 @@ def _owned(region: _Region, replica: ReplicaStatus, claim: Claim, desired: Desir
             f"existed before this resource, with key {replica.kms_key}, and its key will not be changed. Set KmsKeyId "
             "to that key, or remove the replica so that this resource makes its own."
         )
+    if replica.status == IN_SYNC and has_key:
+        return Step.NOTHING
+    if region.lagging or replica.status not in (IN_SYNC, FAILED):
+        return Step.WAIT
     if replica.status == FAILED:
         return _failed(region, replica.message, adopted=adopted, force=desired.force)
-    if replica.status != IN_SYNC:
-        return Step.WAIT
-    return Step.NOTHING if has_key else _another_key(region, replica.kms_key, key or DEFAULT_KEY)
+    return _another_key(region, replica.kms_key, key or DEFAULT_KEY)
 
 
 def _failed(region: _Region, message: str, *, adopted: bool, force: bool) -> Step | str:
     attempt = region.attempt
-    if attempt.repairs and region.lagging:
-        return Step.WAIT
     if region.there is None:
         return Step.ASK
     retries = advice_for(message, force=force).retries
@@ -134,8 +134,6 @@ def _failed(region: _Region, message: str, *, adopted: bool, force: bool) -> Ste
 
 def _another_key(region: _Region, current: str, declared: str) -> Step | str:
     attempt = region.attempt
-    if region.lagging and (attempt.replicated or attempt.key_changed):
-        return Step.WAIT
     if attempt.replicated:
         return f"has key {current} although {declared} was requested."
     if region.there is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from .advice import advised, is_about_a_key, of_regions
-from .apply import Applier
+from .apply import Applier, calls
 from .attempts import Attempt
 from .clock import KEY_GRACE, LAG, Deadline, Persistence
 from .errors import (
@@ -14,9 +14,11 @@ from .errors import (
     NotOwnedError,
     ReplicaFailedError,
     ReplicationError,
+    SecretDeletedError,
+    SecretNotFoundError,
     ThrottledError,
 )
-from .model import FAILED, IN_SYNC, Desired, Observed, ReplicaState, Step
+from .model import FAILED, Desired, Observed, ReplicaState, Step
 from .observe import Observer
 from .plan import Plan, plan
 from .ports import Log, SecretsManager
@@ -45,8 +47,8 @@ class Reconciler:
         self._observer = Observer(aws, desired, deadline.clock)
         self._applier = Applier(aws, desired, self._attempts)
         clock = deadline.clock
-        self._second_look = Persistence(clock, LAG)
-        self._watch = Watch(aws, desired, self._attempts, log, Persistence(clock, LAG))
+        self._second_look, self._gone = Persistence(clock, LAG), Persistence(clock, deadline.grace(LAG))
+        self._watch = Watch(aws, desired, self._attempts, self._observer, log, Persistence(clock, LAG))
         self._no_response = Persistence(clock, deadline.grace())
         self._denied = Persistence(clock, deadline.grace())
         self._key_denied = Persistence(clock, deadline.grace(KEY_GRACE))
@@ -82,6 +84,10 @@ class Reconciler:
             self._deadline.pause(self._rest, growth=growth)
 
     def _raise_if_final(self, error: ReplicationError) -> None:
+        # The secret may have been made or restored moments ago (F25).
+        if isinstance(error, (SecretNotFoundError, SecretDeletedError)) and not self._gone.holds():
+            self._rest = LAG
+            return
         if not error.retryable:
             raise error
         if isinstance(error, AccessDeniedError):
@@ -102,16 +108,22 @@ class Reconciler:
         steps, self.observed = self._plan(self.observed)
         if not self._regions_respond(self.observed):
             return False
-        if steps.waits:
+        if steps.waits and self._desired.replicas:
             return steps.done
-        if self._needs_second_look(steps, self.observed):
+        if self._may_miss_tags(steps, self.observed) or self._needs_second_look(steps, self.observed):
             self._rest = LAG
             return False
+        if steps.waits:
+            return steps.done
         if steps.regions(Step.FAIL):
             raise self._failure(steps, self.observed)
         self.only_tags_left = set(steps.steps.values()) <= _FINAL
         self._log_plan(steps, self.observed)
         complete = self._applier.apply(steps, self.observed, self._deadline.clock.now())
+        if self._desired.replicas and steps.regions(Step.ADOPT, Step.JOIN, Step.LEAVE, Step.UNTAG):
+            # The next request, such as a rollback, must not read the tag as it was.
+            self._rest = LAG
+            return False
         return complete and self.only_tags_left
 
     def _plan(self, observed: Observed) -> tuple[Plan, Observed]:
@@ -129,16 +141,20 @@ class Reconciler:
         unknown = ReplicaState.UNKNOWN in observed.in_region.values()
         return self._no_response.holds(unknown) or not unknown
 
+    def _may_miss_tags(self, steps: Plan, observed: Observed) -> bool:
+        """Whether the plan depends on a tag that was written or removed shortly before this run began (F25)."""
+        added = [region for region in steps.regions(Step.ADD) if region in observed.claims]
+        found_nothing = steps.done and not self._desired.replicas
+        depends = added or found_nothing or steps.regions(Step.LEAVE, Step.UNTAG)
+        return bool(depends) and self._deadline.waited < self._deadline.grace(LAG)
+
     def _needs_second_look(self, steps: Plan, observed: Observed) -> bool:
-        """Whether to observe once more before a replica is taken away, or a failure is reported.
+        """Whether to observe once more before a replica is taken away, a secret overwritten, or a failure reported.
 
         An observation can lag (F25), and a resource that shares a replica may be running at the same time.
         """
-        failing = steps.regions(Step.FAIL)
-        settling = [region for region in self._desired.replicas if observed.describe(region) not in (IN_SYNC, FAILED)]
-        others = failing and set(settling) - set(failing)
-        taking = steps.regions(Step.REMOVE, Step.PROMOTE)
-        finding = (failing if others else [], taking)
+        forced = self._desired.force and [c.regions for c in calls(steps, self._desired, observed) if c.force]
+        finding = (steps.regions(Step.FAIL), steps.regions(Step.REMOVE, Step.PROMOTE), forced)
         return any(finding) and not self._second_look.holds(finding)
 
     def _failure(self, steps: Plan, observed: Observed) -> ReplicationError:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from .attempts import Attempt
 from .clock import Persistence
 from .errors import SupersededError
-from .model import Desired, Observed, Step
+from .model import Desired, Observed, ReplicaState, Step
+from .observe import Observer
 from .ports import Log, SecretsManager
 
 
@@ -19,6 +20,7 @@ class Watch:
     aws: SecretsManager
     desired: Desired
     attempts: Mapping[str, Attempt]
+    observer: Observer
     log: Log
     lost: Persistence
 
@@ -49,8 +51,13 @@ class Watch:
         return claim is None or claim.stack != self.desired.owner.stack or set(claim.owners) <= set(attempt.owners)
 
     def _remove_added(self, lost: list[str], observed: Observed) -> None:
-        """Between the tag and the call, a Delete may have seen nothing to remove: this run removes what it added."""
+        """Between the tag and the call, a Delete may have seen nothing to remove: this run removes what it added.
+
+        A promoted secret in the Region is never removed. The call may have failed because of it, for example.
+        """
         added = [r for r in lost if self.attempts[r].added and r in observed.replicas and r not in observed.claims]
+        there = self.observer.ask(observed, added).in_region
+        added = [region for region in added if there[region] is not ReplicaState.STANDALONE]
         for region in added:
             text = f"{region}: {Step.REMOVE.value}"
             self.log.info(text, action=Step.REMOVE.name, region=region, secret=str(observed.arn))

@@ -1,6 +1,8 @@
-"""What nobody knows about AWS's replication (U1 to U13): a switch for each, so that tests can try every answer.
+"""What nobody knows about AWS's replication (U1 to U16): a switch for each, so that tests can try every answer.
 
 The first value of each is the default: what AWS's documentation suggests, or what is most often seen.
+U17 and U18 have none: they are about CloudFormation's import and about KMS, which this model does not have. The
+permissions that they need are proved where the policies are tested.
 """
 
 from __future__ import annotations
@@ -109,6 +111,27 @@ class Order(Enum):
     ANY = "any"
 
 
+class PromotedRemoved(Enum):
+    """U14. RemoveRegionsFromReplication of a Region that is still listed, and whose replica was promoted."""
+
+    STAYS = "the promoted secret stays"
+    DELETED = "the promoted secret is deleted"
+
+
+class SystemTags(Enum):
+    """U15. The primary's system tags, such as ``aws:cloudformation:stack-id``, on its replicas."""
+
+    COPIED = "copied"
+    NOT_COPIED = "not copied"
+
+
+class RemovedReplica(Enum):
+    """U16. DescribeSecret of a removed replica by its full ARN."""
+
+    NOT_FOUND = "ResourceNotFoundException"
+    ACCESS_DENIED = "AccessDeniedException"
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """One answer to each unknown."""
@@ -126,14 +149,18 @@ class Dialect:
     remove_failed: RemoveFailed = RemoveFailed.ENTRY_ONLY
     while_removing: WhileRemoving = WhileRemoving.FAILED
     order: Order = Order.REQUEST
+    promoted_removed: PromotedRemoved = PromotedRemoved.STAYS
+    system_tags: SystemTags = SystemTags.COPIED
+    removed_replica: RemovedReplica = RemovedReplica.NOT_FOUND
 
 
 # What can matter to one another: the first group is about entries that exist, the others stand for themselves.
 _TOGETHER = (
-    ("same_key_again", "other_key", "failed_again", "remove_absent", "after_stop", "while_removing", "order"),
+    ("same_key_again", "other_key", "failed_again", "remove_absent", "after_stop", "promoted_removed", "while_removing"),
     ("failed_again", "bad_region", "key_denied", "no_value"),
     ("failed_again", "deleted_there", "while_removing"),
     ("service_managed",),
+    ("order", "system_tags", "removed_replica", "after_stop", "while_removing"),
 )
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from local.clock import Clock
+from local.clock import Clock, VirtualClock
 
 from .dialect import Dialect
 from .operations import Operations
+from .past import Past
 from .replication import Replication
 from .script import AnswerLostError, Script
 from .state import Answer, ApiError, Delays, Parameters, Secret, Store
@@ -49,7 +50,8 @@ class SecretsManager:
         dialect: Dialect | None = None,
     ) -> None:
         self.clock = clock
-        self._store = Store()
+        self._store, self._account = Store(), account
+        self._past = Past(self._store)
         self.script = Script()
         self.journal: list[Call] = []
         self.replication = Replication(self._store, clock, delays or Delays(), dialect or Dialect(), self.script)
@@ -95,6 +97,22 @@ class SecretsManager:
         if primary is None:
             raise ValueError(f"there is no secret {secret_id} in {primary_region}")
         self.replication.break_off(primary, replica_region, message)
+        self._past.note(self.clock.now(), self.script.lag_seconds)
+
+    def describe(self, region: str, secret_id: str, moment: float | None = None) -> Answer:
+        """DescribeSecret's response about things as they are now, or were at a moment: for tests, without the script.
+
+        Raises:
+            ApiError: as the API would answer.
+        """
+        if moment is None:
+            self._store.advance(self.clock.now())
+            return self._operations["DescribeSecret"](region, {"SecretId": secret_id})
+        store, clock = self._past.at(moment), VirtualClock(moment)
+        replication = Replication(store, clock, self.replication.delays, self.replication.dialect, self.script)
+        return Operations(store, clock, replication, self._account).table["DescribeSecret"](
+            region, {"SecretId": secret_id}
+        )
 
     def _carry_out(self, region: str, operation: str, parameters: Parameters) -> Answer:
         if operation not in self._operations:
@@ -106,6 +124,11 @@ class SecretsManager:
         found = self._store.find(region, secret_id)
         name = found.name if found else secret_id
         self.script.check(region, name, operation, now)
-        answer = self._operations[operation](region, parameters)
+        lag = self.script.lag_seconds
+        if lag and operation == "DescribeSecret":
+            answer = self.describe(region, secret_id, self.script.moment(now))
+        else:
+            answer = self._operations[operation](region, parameters)
+            self._past.note(now, lag)
         self.script.check_answer(region, name, operation)
         return answer

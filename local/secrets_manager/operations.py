@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from local.clock import Clock
 
+from .dialect import RemovedReplica, SystemTags
 from .replication import DEFAULT_KEY, Replication
 from .state import Answer, ApiError, Content, Parameters, Secret, Store, Version, new_suffix
 
@@ -101,6 +102,10 @@ class Operations:
         return answer
 
     def _describe(self, region: str, parameters: Parameters) -> Answer:
+        denied = self._replication.dialect.removed_replica is RemovedReplica.ACCESS_DENIED
+        secret_id = parameters.get("SecretId", "")
+        if denied and secret_id in self._store.removed and self._store.find(region, secret_id) is None:
+            raise ApiError("AccessDeniedException", f"not authorized to perform DescribeSecret on {secret_id}")  # U16
         secret = self._get(region, parameters, usable=False)
         answer = self._summary(secret) | {"VersionIdsToStages": _stages(secret.content)}
         if secret.entries:
@@ -109,14 +114,15 @@ class Operations:
 
     def _summary(self, secret: Secret) -> Answer:
         """What DescribeSecret and ListSecrets both say."""
-        content = secret.content
+        content, system_tags = secret.content, self._replication.dialect.system_tags
+        hidden = "aws:" if secret.is_replica and system_tags is SystemTags.NOT_COPIED else "\0"  # U15
         answer: Answer = {
             "ARN": secret.arn,
             "Name": secret.name,
             "Description": content.description,
             "CreatedDate": secret.created,
             "LastChangedDate": content.changed,
-            "Tags": [{"Key": key, "Value": value} for key, value in content.tags.items()],
+            "Tags": [{"Key": k, "Value": value} for k, value in content.tags.items() if not k.startswith(hidden)],
         }
         key = secret.key or (DEFAULT_KEY if secret.is_replica else None)  # F4, F19
         primary_region = secret.primary_region or (secret.region if secret.entries else None)

@@ -20,6 +20,7 @@ from .dialect import (
     NoValue,
     Order,
     OtherKey,
+    PromotedRemoved,
     RemoveAbsent,
     SameKeyAgain,
     ServiceManaged,
@@ -67,9 +68,16 @@ class Replication:
         if absent and self.dialect.remove_absent is RemoveAbsent.ERROR:
             raise ApiError("InvalidParameterException", f"Secret is not replicated to {', '.join(absent)}.")
         for region in regions:
-            if primary.entries.pop(region, None) and (replica := self._store.replica_of(primary, region)):
+            if primary.entries.pop(region, None) and (replica := self._to_remove(primary, region)):
                 replica.goes = self._clock.now() + self.delays.gone
         return self.statuses(primary)
+
+    def _to_remove(self, primary: Secret, region: str) -> Secret | None:
+        """What goes when a Region is removed: the replica, and in one dialect what it was promoted to (U14)."""
+        there = self._store.at(region, primary.name)
+        if there is None or there.arn != primary.arn_in(region):
+            return None  # U11: a foreign secret stays.
+        return there if there.is_replica or self.dialect.promoted_removed is PromotedRemoved.DELETED else None
 
     def stop(self, replica: Secret) -> None:
         """StopReplicationToReplica: the replica becomes a secret of its own (F23)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -56,6 +57,8 @@ class Script:
     """
 
     writes_per_second: float = DEFAULT_WRITES_PER_SECOND
+    lag_seconds: float = 0.0
+    _random: random.Random = field(default_factory=random.Random)
     _stalls: list[_Rule] = field(default_factory=list)
     _failures: list[_Rule] = field(default_factory=list)
     _before: list[_Rule] = field(default_factory=list)
@@ -132,8 +135,17 @@ class Script:
         """The calls take so long."""
         self._latencies.append(_Rule(region, None, None, operation, seconds=seconds))
 
+    def lag(self, seconds: float, seed: int = 0) -> None:
+        """F25: DescribeSecret reports any moment of the last ``seconds``, in any order; the caller's writes lag, too.
+
+        Args:
+            seconds: the longest lag; 0 for none.
+            seed: of the random choice of moments.
+        """
+        self.lag_seconds, self._random = seconds, random.Random(seed)
+
     def heal(self) -> None:
-        """From now on nothing goes wrong. Aliases stay where they point."""
+        """From now on nothing goes wrong. Aliases stay where they point, and reads still lag: that is not a fault."""
         for rules in (self._stalls, self._failures, self._before, self._lost, self._latencies):
             rules.clear()
         self._ready.clear()
@@ -171,6 +183,10 @@ class Script:
                 rule.use()
                 return True
         return False
+
+    def moment(self, now: float) -> float:
+        """Which moment a read that is made now reports. The oldest and the newest are the most telling ones."""
+        return now - self.lag_seconds * self._random.choice((0.0, self._random.random(), 1.0))
 
     def pause(self, region: str, operation: str) -> float:
         """How many seconds a call takes."""

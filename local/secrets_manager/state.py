@@ -6,7 +6,7 @@ import secrets as randomness
 import string
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 SUFFIX_LENGTH = 6
@@ -120,12 +120,27 @@ class Store:
 
     def __init__(self) -> None:
         self._secrets: dict[tuple[str, str], Secret] = {}
+        # ARNs of replicas that were removed.
+        self.removed: set[str] = set()
+
+    def copy(self) -> Store:
+        """The same secrets, which what happens to these no longer changes. A replica shares its primary's content."""
+        twin, contents = Store(), {}
+        for place, secret in self._secrets.items():
+            content = secret.content
+            if id(content) not in contents:
+                contents[id(content)] = replace(content, tags=dict(content.tags), versions=dict(content.versions))
+            entries = {region: replace(entry) for region, entry in secret.entries.items()}
+            twin._secrets[place] = replace(secret, content=contents[id(content)], entries=entries)
+        twin.removed = set(self.removed)
+        return twin
 
     def advance(self, now: float) -> None:
         """Let happen what was to happen until now: removals and deletions first, then replicas appear."""
         for place, secret in list(self._secrets.items()):
             if secret.goes <= now or (secret.deleted is not None and secret.deleted <= now):
                 del self._secrets[place]
+                self.removed |= {secret.arn} if secret.is_replica else set()
         for primary in list(self._secrets.values()):
             for entry in primary.entries.values():
                 if entry.starts <= now and entry.outcome != "Failed" and self.at(entry.region, primary.name) is None:

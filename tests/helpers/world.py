@@ -169,12 +169,19 @@ class Keys:
 class World:
     """All Regions of an account, a secret ``app/database`` in us-west-2, and the handler over them.
 
-    ``direct``: without botocore's wire format, which is most of the time that a call takes.
+    Args:
+        dialect: AWS's.
+        direct: without botocore's wire format, which is most of the time that a call takes.
+        lag: how many seconds old a read may be (F25).
+        seed: of the random lags.
     """
 
-    def __init__(self, dialect: Dialect | None = None, *, direct: bool = False) -> None:
+    def __init__(
+        self, dialect: Dialect | None = None, *, direct: bool = False, lag: float = 0.0, seed: int = 0
+    ) -> None:
         self.clock = VirtualClock()
         self.model = SecretsManager(self.clock, Delays(), dialect=dialect)
+        self.model.script.lag(lag, seed)
         self._direct = direct
         self.log = Lines()
         self.metrics = Numbers()
@@ -238,6 +245,8 @@ class World:
             decoded: dict[str, Any] = json.loads(answer)
             return decoded
         assert not sent
+        # P3: CloudFormation waits for an hour.
+        clock.sleep(3600)
         return None
 
     def succeed(self, request: dict[str, Any]) -> Response:
@@ -254,12 +263,12 @@ class World:
 
     def statuses(self) -> dict[str, str]:
         """The primary's list: Region to status."""
-        described = self.client().describe_secret(SecretId=self.arn)
+        described = self.model.describe(PRIMARY, self.arn)
         return {entry["Region"]: entry["Status"] for entry in described.get("ReplicationStatus", [])}
 
     def tags(self) -> dict[str, str]:
         """Our tags on the primary: Region to created or adopted, and the logical id."""
-        described = self.client().describe_secret(SecretId=self.arn)
+        described = self.model.describe(PRIMARY, self.arn)
         ours = {tag["Key"].removeprefix(TAG): tag["Value"].split() for tag in described["Tags"] if TAG in tag["Key"]}
         return {region: f"{words[0]} by {words[3]}" for region, words in ours.items()}
 

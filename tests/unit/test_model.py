@@ -299,3 +299,46 @@ def test_a_boto3_client_can_be_pointed_at_it() -> None:
         assert clients[1].get_secret_value(SecretId="a")["SecretString"] == "b"
         for client in clients:
             client.close()
+
+
+def test_f25_a_read_reports_any_moment_of_the_last_seconds_in_any_order() -> None:
+    world = World(direct=True, lag=3.0)
+    world.clock.sleep(10)
+    replicate(world)
+    seen: dict[bool, list[float]] = {True: [], False: []}
+    order = []
+    for _ in range(80):
+        world.clock.sleep(0.1)
+        order.append(bool(entries(world)))
+        seen[order[-1]].append(world.clock.now())
+    start = world.clock.now() - 8
+    assert min(seen[True]) < start + 1 < max(seen[False]) <= start + 3.1
+    assert "".join(str(int(one)) for one in order).count("10") > 2, "an earlier moment is reported after a later one"
+
+
+def test_f25_writes_are_made_to_the_secret_as_it_is() -> None:
+    world = World(direct=True, lag=3.0)
+    world.clock.sleep(10)
+    for key in ("a", "b"):
+        world.client().tag_resource(SecretId=world.arn, Tags=[{"Key": key, "Value": ""}])
+    assert [tag["Key"] for tag in world.model.describe(PRIMARY, world.arn)["Tags"]] == ["a", "b"]
+
+
+def test_f25_what_time_changes_lags_too() -> None:
+    """A replica that was added or removed: what is reported is what was so at one moment, never a mixture."""
+    world = World(direct=True, lag=3.0)
+    world.clock.sleep(10)
+    replicate(world)
+    world.clock.sleep(3.5)
+    statuses = {entries(world)[0]["Status"] for _ in range(40)}
+    assert statuses == {"InProgress", "InSync"}
+    world.clock.sleep(10)
+    world.client().remove_regions_from_replication(SecretId=world.arn, RemoveReplicaRegions=["eu-west-3"])
+    world.clock.sleep(61)
+    found = set()
+    for _ in range(40):
+        try:
+            found.add(world.client("eu-west-3").describe_secret(SecretId="app/database")["PrimaryRegion"])
+        except ClientError as error:
+            found.add(error.response["Error"]["Code"])
+    assert found == {PRIMARY, "ResourceNotFoundException"}

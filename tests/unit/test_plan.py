@@ -171,13 +171,9 @@ IN_THIS_RUN: Meaning = {
     "adding rejected": lambda case: case.is_rejected(Step.ADD),
     "adding rejected moments ago": lambda case: case.is_rejected(Step.ADD) and case.moments_ago,
     "retried often enough": lambda case: case.is_retried_often_enough,
-    "retried moments ago": lambda case: case.attempt.repairs > 0 and case.moments_ago,
     "rejected": lambda case: case.attempt.rejected in (Step.REPLICATE, Step.PROMOTE),
     "added": lambda case: case.attempt.replicated,
     "changed or rejected": lambda case: case.attempt.key_changed or case.is_rejected(Step.REPLICATE),
-    "added or changed moments ago": lambda case: (
-        (case.attempt.replicated or case.attempt.key_changed) and case.moments_ago
-    ),
     "moments ago": lambda case: case.moments_ago,
     "promoted": lambda case: case.attempt.promoted,
     "promoted or rejected": lambda case: case.attempt.promoted or case.is_rejected(Step.PROMOTE),

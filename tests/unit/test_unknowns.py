@@ -1,11 +1,14 @@
-"""The switches for what nobody knows about AWS (U1 to U13), value by value."""
+"""The switches for what nobody knows about AWS (U1 to U16), value by value."""
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Callable
 from dataclasses import fields, replace
 from enum import Enum
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +19,7 @@ from local.secrets_manager import dialect as d
 from tests.helpers.world import PRIMARY, World
 
 Outcome = str
+FACTS = Path(__file__).parents[2] / "docs" / "aws-facts.md"
 
 
 def replicate(world: World, region: str = "eu-west-3", key: str = "", **more: Any) -> Outcome:
@@ -111,6 +115,37 @@ def u13(world: World) -> Outcome:
     return " ".join(world.statuses())
 
 
+def u14(world: World) -> Outcome:
+    replicate(world)
+    world.client("eu-west-3").stop_replication_to_replica(SecretId="app/database")
+    world.client("eu-west-3").put_secret_value(SecretId="app/database", SecretString="newer")
+    world.client().remove_regions_from_replication(SecretId=world.arn, RemoveReplicaRegions=["eu-west-3"])
+    world.clock.sleep(100)
+    return f"{world.statuses()} {world.exists('eu-west-3')}"
+
+
+def u15(world: World) -> Outcome:
+    tags = [{"Key": key, "Value": "x"} for key in ("aws:cloudformation:stack-id", "team")]
+    world.client().tag_resource(SecretId=world.arn, Tags=tags)
+    replicate(world)
+    described = world.client("eu-west-3").describe_secret(SecretId=world.arn.replace(PRIMARY, "eu-west-3"))
+    assert len(world.client().describe_secret(SecretId=world.arn)["Tags"]) == 2
+    return " ".join(tag["Key"] for tag in described["Tags"])
+
+
+def u16(world: World) -> Outcome:
+    """Only a removed replica differs: what was never there is not found."""
+    replicate(world)
+    world.client().remove_regions_from_replication(SecretId=world.arn, RemoveReplicaRegions=["eu-west-3"])
+    world.clock.sleep(100)
+    codes = []
+    for region in ("eu-west-3", "us-east-1"):
+        with pytest.raises(ClientError) as error:
+            world.client(region).describe_secret(SecretId=world.arn.replace(PRIMARY, region))
+        codes.append(error.value.response["Error"]["Code"])
+    return " ".join(codes)
+
+
 DONE, AGAIN, FAILED = "InSync InSync", "InProgress InSync", "InProgress Failed"
 ROWS: list[tuple[Callable[[World], Outcome], str, Enum, Outcome]] = [
     (u1, "same_key_again", d.SameKeyAgain.NO_OP, DONE),
@@ -143,6 +178,12 @@ ROWS: list[tuple[Callable[[World], Outcome], str, Enum, Outcome]] = [
     (u12, "while_removing", d.WhileRemoving.WAITS, "InProgress InProgress InSync True"),
     (u13, "order", d.Order.REQUEST, "us-east-1 eu-west-3"),
     (u13, "order", d.Order.ANY, "eu-west-3 us-east-1"),
+    (u14, "promoted_removed", d.PromotedRemoved.STAYS, "{} True"),
+    (u14, "promoted_removed", d.PromotedRemoved.DELETED, "{} False"),
+    (u15, "system_tags", d.SystemTags.COPIED, "aws:cloudformation:stack-id team"),
+    (u15, "system_tags", d.SystemTags.NOT_COPIED, "team"),
+    (u16, "removed_replica", d.RemovedReplica.NOT_FOUND, "ResourceNotFoundException ResourceNotFoundException"),
+    (u16, "removed_replica", d.RemovedReplica.ACCESS_DENIED, "AccessDeniedException ResourceNotFoundException"),
 ]
 
 
@@ -153,6 +194,8 @@ def test_each_switch_does_what_its_value_says(
     world: World, act: Callable[[World], Outcome], name: str, value: Enum, outcome: Outcome
 ) -> None:
     changed: Any = {name: value}
+    if name == "promoted_removed":
+        changed["after_stop"] = d.AfterStop.IN_SYNC  # The Region is still listed.
     world.model.replication.dialect = replace(Dialect(), **changed)
     assert act(world) == outcome
 
@@ -161,7 +204,18 @@ def test_every_value_of_every_unknown_is_tried_here() -> None:
     kinds: list[type[Enum]] = [type(getattr(Dialect(), field.name)) for field in fields(Dialect)]
     values = {value for kind in kinds for value in kind}
     assert values == {value for _, _, value, _ in ROWS}
-    assert len(fields(Dialect)) == 13
+
+
+def test_every_unknown_of_the_facts_has_a_switch_but_those_about_import_and_kms() -> None:
+    facts = re.findall(r"^U(\d+)\. ", FACTS.read_text(), re.MULTILINE)
+    switches = [re.match(r"U(\d+)\.", str(type(getattr(Dialect(), field.name)).__doc__)) for field in fields(Dialect)]
+    # U17 is about CloudFormation's import, U18 about KMS: the tests of the permissions cover both answers.
+    assert [int(fact) for fact in facts] == [*(int(switch[1]) for switch in switches if switch), 17, 18]
+
+
+def test_every_dialect_holds_each_combination_of_a_promotion_and_a_removal_after_it() -> None:
+    pairs = {(dialect.after_stop, dialect.promoted_removed) for dialect in every_dialect()}
+    assert pairs == set(itertools.product(d.AfterStop, d.PromotedRemoved))
 
 
 def test_the_plausible_dialects_hold_every_pair_of_values() -> None:
