@@ -26,13 +26,13 @@ test: setup build/awscli-venv/done ## Run every test
 soak: setup ## Make up histories of stacks, and events, until the time is over (MINUTES=10; SEED=... runs one round again)
 	@PYTHONPATH=handler $(BIN)/python -m tools.soak $(if $(SEED),--seed $(SEED) --rounds 1 --shrink,--minutes $(or $(MINUTES),10))
 
-mutants: setup ## Change planner, tags and parser in small ways: a test has to notice each (3 minutes)
-	@$(BIN)/python -m tools.mutants
+mutants: setup ## Change the handler in small ways: a test has to notice each (ONLY="plan apply")
+	@$(BIN)/python -m tools.mutants $(ONLY)
 
 faults: setup build/microburst-venv/done ## Live whole lives of stacks with faults on the wire, and write docs/reliability.md (20 minutes)
 	@PYTHONPATH=handler:constructs:packaging $(BIN)/python -m tools.faults $(if $(ONLY),--only "$(ONLY)")
 
-bench: setup bench/node_modules/done ## Measure speed, size and calls against what people would use instead, and write docs/benchmarks.md (15 minutes)
+bench: setup bench/node_modules/done ## Compare speed and size with the alternatives, and write docs/benchmarks.md (15 minutes)
 	@PYTHONPATH=handler:constructs:packaging $(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
 audit: setup build/audit-venv/done ## Report known vulnerabilities of what is bundled and of the CDK CLI, where the indexes answer
@@ -58,7 +58,7 @@ format: setup ## Format the code
 	@$(BIN)/ruff check --fix --exit-zero --quiet .
 	@$(BIN)/ruff format .
 
-bundle: build/handler.zip ## Put the Lambda together in build/handler.zip
+bundle: build/handler.zip ## Bundle the Lambda into build/handler.zip
 
 dist: setup ## Build into dist/: the wheel, the source distribution, and for plain CloudFormation template, zip and schema
 	@rm -rf dist
@@ -81,7 +81,7 @@ clean: ## Remove what the tasks have made
 	@touch $@
 
 node_modules/done: package.json package-lock.json
-	@echo "Installing the CDK CLI, and the Lambda's compiler, into node_modules"
+	@echo "Installing the CDK CLI into node_modules"
 	@npm ci --silent --no-audit --no-fund
 	@touch $@
 
@@ -97,7 +97,7 @@ build/%-venv/done: tools/requirements/%.txt
 	@build/$*-venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-build/handler.zip: $(HANDLER) hatch_build.py pack.mjs .venv/done node_modules/done
+build/handler.zip: $(HANDLER) hatch_build.py .venv/done
 	@echo "Bundling the Lambda into $@"
 	@mkdir -p build
 	@$(BIN)/python hatch_build.py $@

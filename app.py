@@ -1,7 +1,7 @@
-"""The app that `cdk deploy` runs: replicate a secret, an existing one or a new one, to other Regions.
+"""The app that `cdk deploy` runs: replicate an existing or a new secret to other Regions.
 
 Context, all of it optional (`cdk deploy -c secretId=app/database -c replicaRegions='["eu-west-3"]'`):
-    secretId: the ARN or name of an existing secret. Left out: the stack makes one.
+    secretId: the ARN or name of an existing secret. Default: the stack creates one.
     replicaRegions: a JSON list of Regions or of {"Region": ..., "KmsKeyId": ...}, or the AWS CLI's shorthand,
         `Region=eu-west-3,KmsKeyId=alias/app Region=us-east-1`.
     forceOverwriteReplicaSecret: true or false.
@@ -31,24 +31,25 @@ _NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
 _ARN = re.compile(r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+")
 _COMPLETE_ARN = re.compile(r".*-[A-Za-z0-9]{6}")
 _REGIONS_ALLOWED = (
-    'give Regions, as eu-west-3,us-east-1, a JSON list, as ["eu-west-3"] or '
+    'expected Regions such as eu-west-3,us-east-1, a JSON list such as ["eu-west-3"] or '
     '[{"Region": "eu-west-3", "KmsKeyId": "alias/app"}], '
-    "or the AWS CLI's shorthand, as Region=eu-west-3,KmsKeyId=alias/app Region=us-east-1"
+    "or the AWS CLI's shorthand, such as Region=eu-west-3,KmsKeyId=alias/app Region=us-east-1"
 )
 _SECRETS_ALLOWED = (
-    "give the name of a secret, or its ARN, as arn:aws:secretsmanager:us-west-2:111122223333:secret:app/database-a1B2c3"
+    "expected the name or ARN of a secret, "
+    "for example arn:aws:secretsmanager:us-west-2:111122223333:secret:app/database-a1B2c3"
 )
 
 
 class ContextError(Exception):
-    """A context value that is not allowed; the message names it and what is."""
+    """A context value is not allowed; the message names it and what is allowed."""
 
     def __init__(self, key: str, value: object, allowed: str) -> None:
         super().__init__(f"context {key} is {value!r}: {allowed}")
 
 
 def main() -> None:
-    """Synthesize the stack, or stop with a sentence that says what is wrong."""
+    """Synthesize the stack, or exit with a message that says what is wrong."""
     app = cdk.App()
     environment = cdk.Environment(
         account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=os.environ.get("CDK_DEFAULT_REGION")
@@ -62,13 +63,13 @@ def main() -> None:
 
 
 def build(stack: cdk.Stack) -> ReplicatedSecret:
-    """Put into the stack what its context asks for.
+    """Build the stack that its context describes.
 
     Raises:
-        ContextError: a context value is not allowed.
-        ValueError: the construct refuses the values.
+        ContextError: If a context value is not allowed.
+        ValueError: If the construct rejects the values.
     """
-    _refuse_misspelt(stack.node.get_all_context())
+    _reject_misspelt(stack.node.get_all_context())
     secret_id, regions, force, policy = (stack.node.try_get_context(key) for key in _CONTEXT)
     replicated = ReplicatedSecret(
         stack,
@@ -82,13 +83,13 @@ def build(stack: cdk.Stack) -> ReplicatedSecret:
     return replicated
 
 
-def _refuse_misspelt(context: Mapping[str, object]) -> None:
-    """A context key that nobody reads would be passed over without a word, and Retain with it."""
+def _reject_misspelt(context: Mapping[str, object]) -> None:
+    """Without this, a misspelt key would be ignored silently, and with it a Retain."""
     lowered = {key.lower(): key for key in _CONTEXT}
     for key, value in context.items():
         close = difflib.get_close_matches(key.lower(), lowered, n=1, cutoff=0.8)
         if key not in _CONTEXT and close:
-            raise ContextError(key, value, f"there is no such key; did you mean {lowered[close[0]]}?")
+            raise ContextError(key, value, f"unknown key; did you mean {lowered[close[0]]}?")
 
 
 def _secret(scope: Construct, secret_id: object) -> sm.ISecret:
@@ -114,12 +115,12 @@ def _regions(value: object) -> list[ReplicaRegion]:
 
 def _shorthand(text: str) -> Any:
     if not text.strip():
-        raise ContextError("replicaRegions", text, f"to have no replicas, give []; else {_REGIONS_ALLOWED}")
+        raise ContextError("replicaRegions", text, f"for no replicas, use []; otherwise {_REGIONS_ALLOWED}")
     if text.lstrip().startswith(("[", "{", '"')):
         try:
             return json.loads(text)
         except json.JSONDecodeError as error:
-            raise ContextError("replicaRegions", text, f"this is no JSON ({error}); {_REGIONS_ALLOWED}") from None
+            raise ContextError("replicaRegions", text, f"not valid JSON ({error}); {_REGIONS_ALLOWED}") from None
     if "=" not in text:
         return re.split(r"[,\s]+", text.strip())
     entries = []
@@ -144,7 +145,7 @@ def _region(entry: object, given: object) -> ReplicaRegion:
 
 def _boolean(key: str, value: object) -> bool:
     if str(value).lower() not in ("true", "false"):
-        raise ContextError(key, value, "use true or false")
+        raise ContextError(key, value, "expected true or false")
     return str(value).lower() == "true"
 
 
@@ -153,7 +154,7 @@ def _policy(value: object) -> ReplicaRemovalPolicy:
         return ReplicaRemovalPolicy(value)
     except ValueError:
         allowed = ", ".join(policy.value for policy in ReplicaRemovalPolicy)
-        raise ContextError(_CONTEXT[3], value, f"use one of {allowed}") from None
+        raise ContextError(_CONTEXT[3], value, f"expected one of {allowed}") from None
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The Lambda's bundle: the handler and what it needs, compiled, the same bytes on every machine, without Docker.
+"""Bundles the Lambda: the sources of the handler and of its dependencies in a zip with the same bytes on every machine.
 
-``python hatch_build.py build/handler.zip`` makes it for the checkout; wheel and source distribution get it through the
-hook below. pip would compile a folder once more, for its own Python, and change the asset; a zip it leaves alone.
+``python hatch_build.py build/handler.zip`` writes it for the checkout. The hook below puts it into the wheel and the
+source distribution. It is a zip there too, because pip would compile the modules of a folder and so change the asset.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
+from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 _ROOT = Path(__file__).parent
 _HANDLER = _ROOT / "handler"
 _BUNDLE = "build/handler.zip"
-# Not needed to run, or different on every machine: pip's records and scripts, and what the handler has no use for,
-# which is nine tenths of Powertools.
+# pip's records and scripts differ between machines. The handler does not use the rest: nine tenths of Powertools.
 _UNWANTED = (
     "bin",
     "aws_lambda_powertools/event_handler",
@@ -31,13 +32,27 @@ _UNWANTED = (
     "*.dist-info/WHEEL",
     "*.dist-info/entry_points.txt",
 )
+# All that Powertools imports from typing_extensions at run time. Lambda would compile the real module, a third of the
+# bundle, at each cold start (docs/decisions/0007).
+_TYPING_EXTENSIONS = '''"""Stands in for typing_extensions: what the modules of this bundle import from it."""
+
+from typing import NotRequired as NotRequired
 
 
-class BundleHook(BuildHookInterface):  # type: ignore[type-arg]
+def deprecated(*_args, **_options):
+    """Leave the decorated function as it is."""
+    return lambda function: function
+'''
+# A zip cannot name an earlier time.
+_TIME = (1980, 1, 1, 0, 0, 0)
+_UNIX, _RIGHTS = 3, 0o100644 << 16
+
+
+class BundleHook(BuildHookInterface[BuilderConfig]):
     """Puts the bundle into the package; an editable install uses the checkout's."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Called by hatchling before it builds: a source distribution has the bundle already."""
+        """Called by hatchling before it builds. A source distribution already has the bundle."""
         if version == "editable":
             return
         bundle = _ROOT / _BUNDLE
@@ -55,30 +70,36 @@ class BundleHook(BuildHookInterface):  # type: ignore[type-arg]
 
 
 def make_bundle(target: Path) -> None:
-    """Write the bundle to ``target``, a zip, in place of what is there.
-
-    Raises:
-        RuntimeError: the compiler, which comes from npm, is not there.
-    """
-    if not (_ROOT / "node_modules" / "pyodide").is_dir():
-        raise RuntimeError("node_modules has no pyodide, which compiles the Lambda: run `make setup` in the checkout")
+    """Write the bundle to ``target``, a zip, and replace what is there."""
     with tempfile.TemporaryDirectory() as scratch:
-        bundle = Path(scratch) / "handler"
+        bundle = Path(scratch)
         pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
         what = ("--no-compile", "--no-deps", "--only-binary", ":all:", "--requirement", _HANDLER / "requirements.txt")
         subprocess.run([*pip, *what, "--target", bundle], check=True)
         for pattern in _UNWANTED:
             for path in sorted(bundle.glob(pattern), reverse=True):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
+        (bundle / "typing_extensions.py").write_bytes(_TYPING_EXTENSIONS.encode())
         package = "secret_replication"
         (bundle / package).mkdir()
         for module in (_HANDLER / package).glob("*.py"):
             shutil.copy(module, bundle / package)
-        # Beside the target, which it becomes when it is whole.
-        packed = target.with_suffix(".part")
-        subprocess.run(["node", _ROOT / "pack.mjs", bundle, packed], check=True)
-        packed.chmod(0o644)
-        packed.replace(target)
+        pack(bundle, target)
+
+
+def pack(folder: Path, target: Path) -> None:
+    """Write the files of ``folder`` into a zip: the same files give the same bytes.
+
+    Nothing is compressed, because the bytes of a compressed file depend on the version of zlib.
+    """
+    # An interrupted run must not leave half a bundle.
+    part = target.with_suffix(".part")
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()):
+            entry = zipfile.ZipInfo(name, _TIME)
+            entry.create_system, entry.external_attr = _UNIX, _RIGHTS
+            archive.writestr(entry, (folder / name).read_bytes())
+    part.replace(target)
 
 
 if __name__ == "__main__":

@@ -1,43 +1,48 @@
-"""``make bench``: measures everything in one run, and writes docs/benchmarks.md with its plots."""
+"""``make bench``: measure everything in one run, and write docs/benchmarks.md with its plots."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import platform
-import sys
 import time
 
-from . import beside, bundle, calls, cold_start, scale, waiting
+from tools.stamp import stamp
+
+from . import SOURCES, beside, bundle, cold_start, memory, scale
 from .report import DOCS
 
-_MODULES = (cold_start, bundle, calls, waiting, scale, beside)
+_MODULES = (cold_start, memory, bundle, scale, beside)
 BENCHMARKS = {module.__name__.rpartition(".")[2]: module for module in _MODULES}
+PAGE, _PLOTS = DOCS / "benchmarks.md", DOCS / "benchmarks"
 _HEAD = """# Benchmarks
 
-`make bench` makes this page again: everything in one run, side by side, so that the ratios count and not the seconds.
+Regenerate this page with `make bench`. Everything is measured in one run, so compare ratios, not seconds.
 This run: {machine}.
+{stamp}
 
 """
 
 
 def main() -> None:
-    """Measure what was chosen, all by default."""
+    """Run the chosen benchmarks, all by default."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--only", choices=BENCHMARKS, help="one of them; the page is not written")
+    parser.add_argument("--only", choices=BENCHMARKS, help="run one of them; does not rewrite the page")
     arguments = parser.parse_args()
     sections = []
     for name in [arguments.only] if arguments.only else list(BENCHMARKS):
         started = time.monotonic()
         sections.append(BENCHMARKS[name].measure())
         print(f"{sections[-1].markdown()}\n({time.monotonic() - started:.0f} s)\n", flush=True)
-    if not arguments.only:
-        machine = f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
-        (DOCS / "benchmarks").mkdir(exist_ok=True)
-        for section in sections:
-            (DOCS / "benchmarks" / f"{section.name}.svg").write_bytes(section.plot())
-        (DOCS / "benchmarks.md").write_text(_HEAD.format(machine=machine) + "\n".join(s.markdown() for s in sections))
-    sys.exit(0)
+    if arguments.only:
+        return
+    for plot in _PLOTS.glob("*.svg"):
+        plot.unlink()
+    for section in sections:
+        (_PLOTS / f"{section.name}.svg").write_bytes(section.plot())
+    machine = f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+    head = _HEAD.format(machine=machine, stamp=stamp(*SOURCES))
+    PAGE.write_text(head + "\n".join(section.markdown() for section in sections))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import json
 import os
@@ -21,6 +20,7 @@ from botocore.exceptions import ClientError
 
 from local.cdk import Cdk, CdkError
 from local.server import LocalAws
+from tools.stamp import code_lines
 
 from .report import Section
 
@@ -163,7 +163,7 @@ def measure() -> Section:
 def _row(way: Way, good: _Deployment, bad: _Deployment) -> tuple[str, ...]:
     return (
         way.name,
-        str(sum(_lines(_APPS / file) for file in (f"{way.app}.py", *way.handlers))),
+        str(sum(len(code_lines(_APPS / file)) for file in (f"{way.app}.py", *way.handlers))),
         str(good.resources),
         f"{good.template:,}",
         f"{good.assets:,}",
@@ -194,20 +194,6 @@ def _failure(deployment: _Deployment) -> str:
     return f"{deployment.status}: {reason}".replace("|", "\\|")
 
 
-def _lines(file: Path) -> int:
-    """The lines of code: neither blank nor comments nor docstrings."""
-    text = file.read_text()
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
-    docstrings = {
-        number
-        for node in ast.walk(ast.parse(text))
-        if isinstance(node, documented) and ast.get_docstring(node) is not None
-        for number in range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1)
-    }
-    lines = enumerate(map(str.strip, text.splitlines()), 1)
-    return sum(bool(line) and not line.startswith("#") and number not in docstrings for number, line in lines)
-
-
 def _deploy(aws: LocalAws, scratch: Path, way: Way, *, taken: bool = False) -> _Deployment:
     """Deploy it once, under a name of its own."""
     stack = way.app.replace("_", "-") + ("-taken" if taken else "")
@@ -234,9 +220,15 @@ def _cdk_deploy(cdk: Cdk, way: Way, stack: str, secret: str) -> str:
     app = f".venv/bin/python bench/beside_apps/{way.app}.py"
     try:
         cdk.run(
-            "deploy", stack, "--app", app, "--require-approval", "never",
-            context={"stack": stack, "secret": secret}, meanwhile=give_up_late,
-        )  # fmt: skip
+            "deploy",
+            stack,
+            "--app",
+            app,
+            "--require-approval",
+            "never",
+            context={"stack": stack, "secret": secret},
+            meanwhile=give_up_late,
+        )
     except (CdkError, _TooLongError) as error:
         return str(error)
     return ""

@@ -56,10 +56,16 @@ class Section:
     def plot(self) -> bytes:
         """The plot, as SVG: a bar for each, the first on top."""
         chart = pygal.HorizontalBar(
-            title=f"{self.title}, {self.unit}", style=_STYLE, js=[], show_legend=False, print_values=True,
-            height=110 + 40 * len(self.bars), no_prefix=True, disable_xml_declaration=True,
+            title=f"{self.title}, {self.unit}",
+            style=_STYLE,
+            js=[],
+            show_legend=False,
+            print_values=True,
+            height=110 + 40 * len(self.bars),
+            no_prefix=True,
+            disable_xml_declaration=True,
             value_formatter=lambda value: f"{value:.3g}",
-        )  # fmt: skip
+        )
         names = list(self.bars)[::-1]
         chart.x_labels = names
         chart.add("", [self.bars[name] for name in names])

@@ -71,9 +71,14 @@ class Cdk:
         command = [str(CLI), *arguments, *pairs, "--no-notices", "--output", str(self._assembly)]
         with tempfile.TemporaryFile("w+") as log:
             process = subprocess.Popen(
-                command, cwd=ROOT, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                command,
+                cwd=ROOT,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
                 start_new_session=True,
-            )  # fmt: skip
+            )
             try:
                 while process.poll() is None:
                     meanwhile()

@@ -101,7 +101,7 @@ def _replace_service(models: _Models, authorization: _Authorization) -> None:
 
     def resolve(secret_id: str, *, use_arn_scope: bool = False) -> tuple[str | None, _Record | None]:
         parts = secret_id.split(":")
-        region = parts[3] if use_arn_scope and len(parts) > 3 else get_region()  # noqa: PLR2004
+        region = parts[3] if use_arn_scope and len(parts) > 3 else get_region()
         secret = models.current.find(region, secret_id)
         return (secret.name, _record(secret)) if secret else (None, None)
 
@@ -201,14 +201,15 @@ class _Authorization:
         if not ministack.AUTH or secret is None or not request.get("AddReplicaRegions"):
             return
         script, caller = self._models.current.script, extract_access_key_id(dict(headers), {})
-        decrypts = _may_use_key(caller, secret.region, secret.key, "kms:Decrypt")
+        decrypts = _may_use_key(caller, secret.region, secret.key, "kms:Decrypt", secret.arn)
         for entry in request["AddReplicaRegions"]:
             key = entry.get("KmsKeyId") or _AWS_KEY
-            encrypts = all(_may_use_key(caller, entry["Region"], key, f"kms:{verb}") for verb in _ENCRYPTING)
+            replica = secret.arn.replace(secret.region, entry["Region"], 1)
+            encrypts = all(_may_use_key(caller, entry["Region"], key, f"kms:{verb}", replica) for verb in _ENCRYPTING)
             (script.allow_key if decrypts and encrypts else script.deny_key)(key)
 
 
-def _may_use_key(caller: str, region: str, key: str | None, action: str) -> bool:
+def _may_use_key(caller: str, region: str, key: str | None, action: str, secret_arn: str) -> bool:
     """Whether IAM allows this through Secrets Manager of that Region; a key that MiniStack has, its policy too."""
     if not key or key == _AWS_KEY:
         return True
@@ -218,6 +219,7 @@ def _may_use_key(caller: str, region: str, key: str | None, action: str) -> bool
         record = kms._resolve_key(key)
         arn = record["Arn"] if record else key if key.startswith("arn:") else _key_arn(region, key)
         context = {"kms:ViaService": f"secretsmanager.{region}.amazonaws.com", "kms:CallerAccount": get_account_id()}
+        context["kms:EncryptionContext:SecretARN"] = secret_arn
         if aliases := [
             name.partition(f"{get_account_id()}:")[2]
             for name, of in kms._aliases.items()

@@ -67,9 +67,12 @@ class LocalAws:
     def client(self, service: str, region: str = REGION) -> Any:
         """A boto3 client that speaks to it, whatever this process's own environment says."""
         return boto3.client(
-            service, region_name=region, endpoint_url=self.endpoint,
-            aws_access_key_id=_CREDENTIAL, aws_secret_access_key=_CREDENTIAL,
-        )  # fmt: skip
+            service,
+            region_name=region,
+            endpoint_url=self.endpoint,
+            aws_access_key_id=_CREDENTIAL,
+            aws_secret_access_key=_CREDENTIAL,
+        )
 
     def wait(self) -> None:
         """Until it ends, or Ctrl-C."""

@@ -28,9 +28,11 @@ from typing import Any
 
 from cloudformation.__main__ import BUNDLE
 from local.server import LocalAws, clean_environment, free_port
+from tools.stamp import BUNDLE_SOURCES, stamp
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "reliability.md"
+SOURCES = (*BUNDLE_SOURCES, "local/secrets_manager", str(Path(__file__).relative_to(ROOT)))
 MICROBURST = ROOT / "build" / "microburst-venv" / "bin" / "microburst"
 PARIS, VIRGINIA, MUMBAI, MONTREAL = "eu-west-3", "us-east-1", "ap-south-1", "ca-central-1"
 VALUE = "hunter2"
@@ -161,8 +163,11 @@ class Lives:
 
     def _template(self, name: str, *regions: str) -> str:
         properties = {
-            "ServiceToken": self._token, "ServiceTimeout": PATIENCE, "SecretId": name, "ReplicaRegions": regions
-        }  # fmt: skip
+            "ServiceToken": self._token,
+            "ServiceTimeout": PATIENCE,
+            "SecretId": name,
+            "ReplicaRegions": regions,
+        }
         return json.dumps(
             {"Resources": {"Replication": {"Type": "Custom::ReplicatedSecret", "Properties": properties}}}
         )
@@ -180,9 +185,14 @@ def provider(aws: LocalAws) -> str:
     }
     role = aws.client("iam").create_role(RoleName="provider", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
     made = aws.client("lambda").create_function(
-        FunctionName="provider", Runtime="python3.13", Handler="secret_replication.main.handler", Role=role,
-        Code={"ZipFile": BUNDLE.read_bytes()}, Timeout=900, MemorySize=256,
-    )  # fmt: skip
+        FunctionName="provider",
+        Runtime="python3.13",
+        Handler="secret_replication.main.handler",
+        Role=role,
+        Code={"ZipFile": BUNDLE.read_bytes()},
+        Timeout=900,
+        MemorySize=256,
+    )
     return str(made["FunctionArn"])
 
 
@@ -193,8 +203,10 @@ class Microburst:
         self._url = f"http://127.0.0.1:{port}/_microburst"
         self._process = subprocess.Popen(
             [MICROBURST, "--port", str(port), "--upstream", f"http://127.0.0.1:{upstream}"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=clean_environment(),
-        )  # fmt: skip
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=clean_environment(),
+        )
 
     def rules(self, rules: Sequence[dict[str, Any]]) -> None:
         self._ask("POST", "/rules", list(rules))
@@ -310,7 +322,7 @@ def _short(reason: str) -> str:
 def _write(rows: list[str]) -> None:
     head = PAGE.read_text().partition("| fault |")[0]
     columns = ("| fault | put in | lives | survived | lost | what the user saw |", "|---|---|---|---|---|---|")
-    PAGE.write_text(head + "\n".join((*columns, *rows)) + "\n")
+    PAGE.write_text(head + "\n".join((*columns, *rows, "", stamp(*SOURCES))) + "\n")
 
 
 if __name__ == "__main__":

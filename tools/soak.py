@@ -1,7 +1,7 @@
-"""Histories, and events that nobody would send, for as long as one likes: ``python -m tools.soak --minutes 10``.
+"""Histories, and events that CloudFormation would never send, until the time is over: ``python -m tools.soak``.
 
-Each round has a seed, which is printed: with ``--seed`` what failed can be had again, and with ``--shrink`` made short.
-For that each has a process of its own: what Hypothesis makes up depends on the modules that are loaded.
+Each round has a seed, which is printed: ``--seed`` repeats the round, and ``--shrink`` makes what failed short.
+Each round has a dedicated process: docs/decisions/0006-a-soak-runner.md says why.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ from tests.helpers.histories import Histories
 from tests.helpers.hostile_events import check, events
 
 PROCESSES = 2
-EVENTS = 2000
+# In a round.
+HISTORIES, EVENTS = 250, 2000
+# In a history, at most.
+STEPS = 12
 
 
 def main() -> int:
     """Run rounds until the time is over, or there were enough, or one fails."""
     parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--rounds", type=int, default=10**9, help="no more than so many")
-    parser.add_argument("--examples", type=int, default=250, help="histories in a round")
-    parser.add_argument("--steps", type=int, default=12, help="steps in a history, at most")
-    parser.add_argument("--seed", type=int, help="the first round's; the next ones' follow")
-    parser.add_argument("--shrink", action="store_true", help="make short what fails, which takes minutes")
+    parser.add_argument("--rounds", type=int, default=10**9, help="stop after this many rounds")
+    parser.add_argument("--seed", type=int, help="of the first round; each later round has the next number")
+    parser.add_argument("--shrink", action="store_true", help="shorten what fails, which takes minutes")
     options = parser.parse_args()
     first = random.SystemRandom().randrange(2**32) if options.seed is None else options.seed
     end, started, rounds, failed = time.monotonic() + 60 * options.minutes, 0, 0, 0
@@ -44,22 +45,22 @@ def main() -> int:
         while True:
             while len(running) < PROCESSES and started < options.rounds and not failed and time.monotonic() < end:
                 number, started = first + started, started + 1
-                running[pool.submit(play, number, options.examples, options.steps, shrink=options.shrink)] = number
+                running[pool.submit(play, number, shrink=options.shrink)] = number
             if not running:
                 break
             for done in wait(running, return_when=FIRST_COMPLETED).done:
                 number, problem = running.pop(done), done.result()
                 print(f"seed {number}: {problem or 'ok'}", flush=True)
                 rounds, failed = rounds + 1, failed + bool(problem)
-    print(f"{rounds} rounds of {options.examples} histories and {EVENTS} events, {failed} failed")
+    print(f"{rounds} rounds of {HISTORIES} histories and {EVENTS} events, {failed} failed")
     return int(bool(failed))
 
 
-def play(number: int, examples: int, steps: int, *, shrink: bool = False) -> str:
-    """One round; how it failed, or nothing. To make a failure short takes minutes."""
+def play(number: int, *, shrink: bool = False) -> str:
+    """Run one round; the traceback of its failure, or an empty string."""
     profile = settings(
-        max_examples=examples,
-        stateful_step_count=steps,
+        max_examples=HISTORIES,
+        stateful_step_count=STEPS,
         deadline=None,
         database=None,
         phases=[Phase.generate, *([Phase.shrink] if shrink else [])],
@@ -79,7 +80,7 @@ def play(number: int, examples: int, steps: int, *, shrink: bool = False) -> str
     try:
         run_state_machine_as_test(Round, settings=profile)
         fuzz()
-    except BaseException as error:  # noqa: BLE001 - whatever it is, it is told with its seed
+    except BaseException as error:  # noqa: BLE001 - every failure is printed with its seed
         return "".join(traceback.format_exception(error))
     return ""
 

@@ -1,8 +1,7 @@
-"""Replicate any AWS Secrets Manager secret from CDK, and know that it is InSync."""
+"""Replicate any AWS Secrets Manager secret from CDK: the deployment succeeds only if every replica is InSync."""
 
-from .deployed_provider import IReplicationProvider
-from .provider import ReplicationProvider, ReplicationProviderProps
-from .regions import ReplicaRegion, ReplicaRemovalPolicy
+from .props import ReplicaRegion, ReplicaRemovalPolicy
+from .provider import IReplicationProvider, ReplicationProvider
 from .replicated_secret import ReplicatedSecret
 
 __all__ = [
@@ -11,5 +10,4 @@ __all__ = [
     "ReplicaRemovalPolicy",
     "ReplicatedSecret",
     "ReplicationProvider",
-    "ReplicationProviderProps",
 ]

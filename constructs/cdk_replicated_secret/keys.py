@@ -1,4 +1,4 @@
-"""KMS keys as Secrets Manager takes them, by construct, ARN, ID or alias, and as IAM does, by ARN only."""
+"""KMS keys: Secrets Manager accepts an ARN, ID or alias, IAM only an ARN."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from typing import Any
 from aws_cdk import Stack, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk.region_info import RegionInfo
 from constructs import Construct
 
-# The key of a replica that is given none: whoever may read the secret may use it.
-_DEFAULT_KEY = "alias/aws/secretsmanager"
+# The key of a secret without a customer key: whoever may read the secret may use it.
+DEFAULT_KEY = "alias/aws/secretsmanager"
 
 
 def key_arn(stack: Stack, region: str, key: kms.IKey | str | None) -> str | None:
-    """The ARN of a key, or of its alias; None: it is the default key.
+    """The ARN of a key, or of its alias; None for the default key.
 
     Args:
-        stack: whose account and partition complete an ID or an alias.
-        region: the key's Region.
-        key: a key construct, or its ARN, ID or alias; a token counts as an ARN.
+        stack: The stack whose account and partition complete an ID or an alias.
+        region: The key's Region.
+        key: A key construct, or its ARN, ID or alias; a token is treated as an ARN.
     """
     text = key if key is None or isinstance(key, str) else key.key_arn
-    if not text or text.endswith(_DEFAULT_KEY):
+    if not text or text.endswith(DEFAULT_KEY):
         return None
     if text.startswith("arn:") or (Token.is_unresolved(text) and not text.startswith("alias/")):
         return text
@@ -32,7 +33,7 @@ def key_arn(stack: Stack, region: str, key: kms.IKey | str | None) -> str | None
 
 
 def as_key(scope: Construct, region: str, key: kms.IKey | str | None) -> kms.IKey | None:
-    """The key as a construct; None: it is the default key. Of an alias it has the ARN, and can grant nothing."""
+    """The key as a construct; None for the default key. For an alias it has the alias's ARN, and cannot grant."""
     if key is None or not isinstance(key, str):
         return key
     arn = key_arn(Stack.of(scope), region, key)
@@ -40,12 +41,12 @@ def as_key(scope: Construct, region: str, key: kms.IKey | str | None) -> kms.IKe
 
 
 def grant_decrypt(stack: Stack, grantee: iam.IGrantable, region: str, key: kms.IKey | str | None) -> iam.Grant | None:
-    """Let a grantee decrypt with a key, through Secrets Manager in the key's Region only.
+    """Let a grantee decrypt with a key, only through Secrets Manager in the key's Region.
 
-    CDK's own ``ISecret.grant_read`` leaves this out for an imported key. The arguments are those of ``key_arn``.
+    CDK's own ``ISecret.grant_read`` omits this for an imported key. The arguments are those of ``key_arn``.
 
     Returns:
-        The grant; None where none is needed.
+        The grant; None for the default key.
     """
     named = in_a_policy(stack, region, key)
     if named is None:
@@ -59,16 +60,22 @@ def grant_decrypt(stack: Stack, grantee: iam.IGrantable, region: str, key: kms.I
 def in_a_policy(
     stack: Stack, region: str, key: kms.IKey | str | None
 ) -> tuple[str, dict[str, Mapping[str, Any]]] | None:
-    """A key's use through Secrets Manager as a policy has it: resource and conditions; None: it is the default key."""
-    arn = key_arn(stack, region, key)
+    """The resource and conditions of a statement about a key, through Secrets Manager; None for the default key."""
+    # The key behind an alias of the app is known; IAM cannot name a key by its alias.
+    arn = key_arn(stack, region, key.alias_target_key if isinstance(key, kms.Alias) else key)
     if arn is None:
         return None
-    conditions: dict[str, Mapping[str, Any]] = {
-        "StringEquals": {"kms:ViaService": f"secretsmanager.{region}.{stack.url_suffix}"}
-    }
+    conditions: dict[str, Mapping[str, Any]] = {"StringEquals": {"kms:ViaService": via_secrets_manager(stack, region)}}
     place, is_alias, name = arn.partition(":alias/")
     if not is_alias:
         return arn, conditions
-    # IAM cannot name a key by its alias: any key of that place which has the alias.
+    # Behind any other alias it is not: this allows any key in that Region that carries the alias.
     conditions["ForAnyValue:StringEquals"] = {"kms:ResourceAliases": f"alias/{name}"}
     return f"{place}:key/*", conditions
+
+
+def via_secrets_manager(stack: Stack, region: str) -> list[str]:
+    """The values that kms:ViaService can have: the name under amazonaws.com, and that of the partition."""
+    known = None if Token.is_unresolved(region) else RegionInfo.get(region).domain_suffix
+    suffixes = dict.fromkeys(["amazonaws.com", known or stack.url_suffix])
+    return [f"secretsmanager.{region}.{suffix}" for suffix in suffixes]

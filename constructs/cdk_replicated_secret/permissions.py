@@ -1,106 +1,83 @@
-"""The rights of the function: built from what is declared, each with its reason in docs/permissions.md."""
+"""The permissions that the function needs for one ReplicatedSecret. docs/permissions.md has the reason for each."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aws_cdk import ArnFormat, Aws, Stack, Token
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as sm
 
-from .keys import in_a_policy
+from .keys import in_a_policy, key_arn, via_secrets_manager
+from .policies import ENCRYPTION_CONTEXT
 from .primary import cfn_secret
-from .regions import ReplicaRegion, ReplicaRemovalPolicy
+from .props import ReplicaRegion, ReplicaRemovalPolicy
 
 DESCRIBE = ("secretsmanager:DescribeSecret",)
-_ADD = "secretsmanager:ReplicateSecretToRegions"
-REPLICATE = (
-    _ADD,
-    "secretsmanager:RemoveRegionsFromReplication",
-    "secretsmanager:TagResource",
-    "secretsmanager:UntagResource",
-)
+REPLICATE = ("secretsmanager:ReplicateSecretToRegions",)
+REMOVE = ("secretsmanager:RemoveRegionsFromReplication",)
+TAG = ("secretsmanager:TagResource", "secretsmanager:UntagResource")
 PROMOTE = ("secretsmanager:StopReplicationToReplica",)
 DECRYPT = ("kms:Decrypt",)
 ENCRYPT = ("kms:Encrypt", "kms:GenerateDataKey")
-_TAG_KEYS = "cdk-replicated-secret:*"
-# CloudFormation puts it on every secret that it makes.
-_MADE_BY = "aws:ResourceTag/aws:cloudformation:stack-id"
-# What Secrets Manager adds to a name, where only the name is known.
+DESCRIBE_KEY = ("kms:DescribeKey",)
+# CloudFormation puts this tag on every secret that it creates.
+_STACK_TAG = "aws:ResourceTag/aws:cloudformation:stack-id"
+# Stands for the six characters that Secrets Manager appends to a name.
 _ANY_SUFFIX = "-??????"
 
 Conditions = Mapping[str, Mapping[str, Any]]
 
-
-@dataclass(frozen=True, slots=True)
-class Right:
-    """Some actions on one resource. Rights that differ in the resource alone share a statement."""
-
-    actions: tuple[str, ...]
-    resource: str
-    conditions: Conditions = field(default_factory=dict)
-
-    @property
-    def kind(self) -> str:
-        """The same for rights that can share a statement."""
-        return json.dumps([self.actions, self.conditions], sort_keys=True)
-
-    def without(self, action: str) -> Right:
-        """The same without one of its actions."""
-        return replace(self, actions=tuple(known for known in self.actions if known != action))
-
-    def statement(self) -> iam.PolicyStatement:
-        """A statement with this right alone."""
-        return iam.PolicyStatement(
-            actions=list(self.actions), resources=[self.resource], conditions=dict(self.conditions) or None
-        )
+OWN_TAGS: Conditions = {"ForAllValues:StringLike": {"aws:TagKeys": ["cdk-replicated-secret:*"]}}
 
 
-def rights(
+def statements(
     stack: Stack,
     secret: sm.ISecret,
+    key: kms.IKey | str | None,
     regions: Sequence[ReplicaRegion | str],
     policy: ReplicaRemovalPolicy,
     *,
     force: bool,
-) -> list[Right]:
-    """What replicating this secret to these Regions needs, and nothing more.
+) -> list[iam.PolicyStatement]:
+    """The statements that allow replicating a secret to these Regions, and nothing more.
 
     Args:
-        stack: the stack that declares it.
-        secret: the primary.
-        regions: where to; names alone, a list token among them, use the default key.
-        policy: what becomes of replicas that are no longer declared.
-        force: whether an unrelated secret may be overwritten.
+        stack: The stack that declares the replication.
+        secret: The primary.
+        key: The primary's key; None if it is not known.
+        regions: The replica Regions. A bare name, also one of a list token, means the default key.
+        policy: What happens to replicas that are no longer declared.
+        force: Whether an unrelated secret may be overwritten.
     """
-    promote = policy is ReplicaRemovalPolicy.PROMOTE
+    # Without declared Regions nothing may be replicated.
+    write = (*REPLICATE, *REMOVE) if regions else REMOVE
     names = [replica if isinstance(replica, str) else replica.region for replica in regions]
-    of_request = limits(names, force=() if force else ("false",))
+    of_request = request_conditions(names, force=() if force else ("false",))
+    promotes = policy is ReplicaRemovalPolicy.PROMOTE
     owned = cfn_secret(secret)
     if owned and Stack.of(owned).node.path == stack.node.path:
-        needed = _to_the_stacks_own(stack, of_request, promote=promote)
+        needed = _for_own_secrets(stack, write, of_request, promotes=promotes)
     else:
-        needed = _to_a_named_one(stack, secret, of_request, promote=promote)
-    needed += _to_a_key(stack, DECRYPT, secret.env.region, secret.encryption_key)
+        needed = _for_named_secret(stack, secret, write, of_request, promotes=promotes)
+    needed += _for_key(stack, DECRYPT, secret.env.region, key) if key else [_for_unknown_key(stack, secret)]
     for replica in regions:
-        if isinstance(replica, str):
-            continue
-        needed += _to_a_key(stack, ENCRYPT, replica.region, replica.encryption_key)
-    # Where no replica is declared, none may be made.
-    return needed if regions else [right.without(_ADD) for right in needed]
+        if not isinstance(replica, str):
+            needed += _for_key(stack, ENCRYPT, replica.region, replica.encryption_key)
+            needed += _for_alias(stack, replica.region, replica.encryption_key)
+    return needed
 
 
-def limits(regions: Sequence[str], *, force: Sequence[Any]) -> dict[str, Mapping[str, Any]]:
-    """Conditions on what a request has: of a call without them, they are true.
+def request_conditions(regions: Sequence[str], *, force: Sequence[Any]) -> dict[str, Mapping[str, Any]]:
+    """Conditions on the parameters of a request. They hold for requests that do not have these parameters.
 
     Args:
-        regions: where replicas may be.
-        force: what a request may say of overwriting an unrelated secret, ``"false"`` or ``"true"``; empty for both.
+        regions: The Regions that may be replicated to.
+        force: The values that ForceOverwriteReplicaSecret may have, ``"false"`` or ``"true"``; empty for both.
     """
-    found: dict[str, Mapping[str, Any]] = {"ForAllValues:StringLike": {"aws:TagKeys": [_TAG_KEYS]}}
+    found: dict[str, Mapping[str, Any]] = {}
     if regions:
         found["ForAllValues:StringEquals"] = {"secretsmanager:AddReplicaRegions": sorted(regions)}
     if force:
@@ -108,40 +85,87 @@ def limits(regions: Sequence[str], *, force: Sequence[Any]) -> dict[str, Mapping
     return found
 
 
-def _to_the_stacks_own(stack: Stack, limits: Conditions, *, promote: bool) -> list[Right]:
-    """All of the stack's secrets at once: however many there are, this stays as long."""
+def allow(actions: Sequence[str], resource: str, conditions: Conditions | None = None) -> iam.PolicyStatement:
+    """A statement that allows actions on one resource."""
+    return iam.PolicyStatement(actions=list(actions), resources=[resource], conditions=dict(conditions or {}) or None)
+
+
+def _for_own_secrets(
+    stack: Stack, write: Sequence[str], of_request: Conditions, *, promotes: bool
+) -> list[iam.PolicyStatement]:
+    """For all secrets that the stack creates: the same statements, however many secrets there are."""
     here, anywhere = (_arn(stack, region, stack.account, "*") for region in (stack.region, "*"))
-    own = {_MADE_BY: Aws.STACK_ID}
-    # What is gone has no tags, and AWS does not say whether a replica has those of CloudFormation.
+    own = {_STACK_TAG: Aws.STACK_ID}
+    # A deleted replica has no tags, and AWS does not document whether a replica has CloudFormation's tags.
     own_if_tagged = {"StringEqualsIfExists": own}
     needed = [
-        Right(REPLICATE, here, {"StringEquals": own, **limits}),
-        Right(DESCRIBE, anywhere, own_if_tagged),
+        allow(write, here, {"StringEquals": own, **of_request}),
+        allow(TAG, here, {"StringEquals": own, **OWN_TAGS}),
+        allow(DESCRIBE, anywhere, own_if_tagged),
     ]
-    if promote:
+    if promotes:
         of_here = {"StringEquals": {"secretsmanager:SecretPrimaryRegion": stack.region}}
-        needed.append(Right(PROMOTE, anywhere, {**own_if_tagged, **of_here}))
+        needed.append(allow(PROMOTE, anywhere, {**own_if_tagged, **of_here}))
     return needed
 
 
-def _to_a_named_one(stack: Stack, secret: sm.ISecret, limits: Conditions, *, promote: bool) -> list[Right]:
-    """One ARN for each, in every Region: one that is dropped is asked, too, whether its replica is gone."""
+def _for_named_secret(
+    stack: Stack, secret: sm.ISecret, write: Sequence[str], of_request: Conditions, *, promotes: bool
+) -> list[iam.PolicyStatement]:
+    everywhere = _anywhere(stack, secret)
+    needed = [allow((*DESCRIBE, *write), everywhere, of_request), allow(TAG, everywhere, OWN_TAGS)]
+    if promotes:
+        needed.append(allow(PROMOTE, everywhere))
+    return needed
+
+
+def _anywhere(stack: Stack, secret: sm.ISecret) -> str:
+    """The secret's ARN in any Region: a Region that is no longer declared is still asked for its replica."""
     arn = secret.secret_full_arn or f"{secret.secret_arn}{_ANY_SUFFIX}"
     parts = stack.split_arn(arn, ArnFormat.COLON_RESOURCE_NAME)
-    # What of an ARN is a token, but not the name, is taken from where the secret is: that is shorter, and the same.
+    # Parts of the ARN that are tokens, except the name, come from the secret's environment: shorter, and the same.
     account = secret.env.account if Token.is_unresolved(parts.account) else parts.account
     partition = None if Token.is_unresolved(parts.partition) else parts.partition
-    everywhere = _arn(stack, "*", account or "", parts.resource_name or "", partition)
-    needed = [Right((*DESCRIBE, *REPLICATE), everywhere, limits)]
-    if promote:
-        needed.append(Right(PROMOTE, everywhere))
-    return needed
+    name = _name_elsewhere(stack, secret)
+    return _arn(stack, "*", account or "", f"{name}{_ANY_SUFFIX}" if name else parts.resource_name or "", partition)
 
 
-def _to_a_key(stack: Stack, actions: tuple[str, ...], region: str, key: Any) -> list[Right]:
-    """A customer key, through Secrets Manager only."""
+def _name_elsewhere(stack: Stack, secret: sm.ISecret) -> str | None:
+    """The name of a secret of the app in another account or Region, else None: CDK's ARN of it lacks the suffix."""
+    owned = cfn_secret(secret)
+    if owned is None or (secret.env.account, secret.env.region) == (stack.account, stack.region):
+        return None
+    # CDK generates the name, if it has to, for the first reference.
+    stack.resolve(secret.secret_arn)
+    name = stack.resolve(owned.name)
+    return name if isinstance(name, str) else None
+
+
+def _for_key(stack: Stack, actions: Sequence[str], region: str, key: Any) -> list[iam.PolicyStatement]:
+    """For a customer key, through Secrets Manager only; nothing for the default key."""
     named = in_a_policy(stack, region, key)
-    return [Right(actions, *named)] if named else []
+    return [allow(actions, *named)] if named else []
+
+
+def _for_alias(stack: Stack, region: str, key: Any) -> list[iam.PolicyStatement]:
+    """The function itself asks KMS which key an alias stands for, to compare it with the replica's."""
+    named = in_a_policy(stack, region, key)
+    if named is None or ":alias/" not in (key_arn(stack, region, key) or ""):
+        return []
+    resource, conditions = named
+    return [
+        allow(DESCRIBE_KEY, resource, {name: value for name, value in conditions.items() if name != "StringEquals"})
+    ]
+
+
+def _for_unknown_key(stack: Stack, secret: sm.ISecret) -> iam.PolicyStatement:
+    """An imported secret may have a customer key, even of another account: any key that decrypts this secret."""
+    region = secret.env.region
+    conditions = {
+        "StringEquals": {"kms:ViaService": via_secrets_manager(stack, region)},
+        "StringLike": {ENCRYPTION_CONTEXT: [_anywhere(stack, secret)]},
+    }
+    return allow(DECRYPT, stack.format_arn(service="kms", region=region, account="*", resource="key/*"), conditions)
 
 
 def _arn(stack: Stack, region: str, account: str, name: str, partition: str | None = None) -> str:

@@ -1,97 +1,153 @@
-"""The policies that hold the function's rights, so that each update has its own until it is over."""
+"""The managed policies on the function's role. Each update gets new ones, so that the old ones last until its end."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jsii
-from aws_cdk import CfnElement, IResolveContext, IStringProducer, Lazy, Stack
+from aws_cdk import IResolveContext, IStringProducer, Lazy, Stack
 from aws_cdk import aws_iam as iam
-from constructs import Construct
+from constructs import Construct, IValidation
 
-from .permissions import Right
-
-# A managed policy holds 6,144 characters; its frame, and tokens that turn out longer than they look, need the rest.
-_MAX_LENGTH = 5_400
-# AWS::Partition, AWS::AccountId and AWS::Region look longer than what comes of them.
-_PSEUDO = re.compile(r"\$\{Token\[AWS\.(?:Partition|AccountId|Region)\.\d+\]\}")
-_AS_LONG_AS = "111122223333"
-# What else is known at deployment only: the ARN of a key, the name of a secret. Few are longer than this.
+# KMS's condition key for the secret whose value is decrypted; Secrets Manager binds this context to every value.
+ENCRYPTION_CONTEXT = "kms:EncryptionContext:SecretARN"
+# A managed policy holds 6,144 characters; the rest is for its frame, and for tokens that resolve to more than they
+# show.
+_MAX_LENGTH = 5_900
+# AWS::Partition, AWS::AccountId and AWS::Region are longer as tokens than as values.
+_PSEUDO = re.compile(r"\$\{Token\[AWS\.(Partition|AccountId|Region)\.\d+\]\}")
+_PSEUDO_VALUES = {"Partition": "aws-us-gov", "AccountId": "111122223333", "Region": "ap-northeast-1"}
+# All other tokens: the ARN of a key, the name of a secret. Few values are longer than this.
 _TOKEN = re.compile(r"\$\{Token\[[^\]]*\]\}")
-_AT_MOST = "?" * 128
-# Around the conditions and the resources of a statement.
+_TOKEN_VALUE = "?" * 128
+# What a statement has around its conditions and resources.
 _FRAME = 120
+# The longest readable part of a logical ID, as in the CDK: 255 characters hold it, the CDK's own hash, and ours.
+_MAX_READABLE = 239
 _HASH_LENGTH = 8
 
 
 class Policies(Construct):
     """The managed policies of one stack on the function's role.
 
-    Their logical ids change with what they hold. So an update makes new ones and CloudFormation deletes the old ones at
-    its very end, after the custom resources that depended on them: what the update drops, or replaces, can still be
-    removed, and a rollback finds the rights that it had.
+    The logical ID of a policy changes with its content. An update therefore creates new policies, and CloudFormation
+    deletes the old ones at the very end, after the custom resources that depended on them: the function can still
+    remove what the update drops or replaces, and a rollback finds the permissions that it had.
     """
 
-    def __init__(self, scope: Construct, id: str, role: iam.IRole) -> None:  # noqa: A002 - CDK's name
+    def __init__(self, scope: Construct, id: str, role: iam.IRole) -> None:
         super().__init__(scope, id)
         self._role = role
         self._policies: list[_Policy] = []
+        self.node.add_validation(_NoFixedNames(self._policies))
 
-    def add(self, rights: Iterable[Right]) -> list[iam.ManagedPolicy]:
-        """Put rights into policies; those that hold them, for what needs them to depend on."""
-        return list(dict.fromkeys(self._holding(right) for right in rights))
+    def add(self, statements: Sequence[iam.PolicyStatement]) -> list[iam.ManagedPolicy]:
+        """Add statements, and return the policies that hold them."""
+        holding: list[iam.ManagedPolicy] = []
+        for statement in statements:
+            kind, entries = _split(statement)
+            holding += [self._holding(kind, statement, entry) for entry in entries]
+        return list(dict.fromkeys(holding))
 
-    def _holding(self, right: Right) -> iam.ManagedPolicy:
+    def _holding(self, kind: str, statement: iam.PolicyStatement, entry: str) -> iam.ManagedPolicy:
         for policy in self._policies:
-            if policy.has(right):
+            if policy.has(kind, entry):
                 return policy.managed
-        if not self._policies or not self._policies[-1].takes(right):
-            self._policies.append(_Policy(self, f"Rights{len(self._policies)}", self._role))
-        self._policies[-1].add(right)
+        if not self._policies or not self._policies[-1].fits(kind, entry):
+            self._policies.append(_Policy(self, f"Policy{len(self._policies)}", self._role))
+        self._policies[-1].add(kind, statement, entry)
         return self._policies[-1].managed
 
 
 class _Policy:
-    def __init__(self, scope: Construct, id: str, role: iam.IRole) -> None:  # noqa: A002 - CDK's name
+    """A managed policy. Statements that differ only in one entry share a statement."""
+
+    def __init__(self, scope: Construct, id: str, role: iam.IRole) -> None:
         self.managed = iam.ManagedPolicy(
-            scope, id, roles=[role], description="What the function may do for Custom::ReplicatedSecret"
+            scope, id, roles=[role], description="Permissions of the function of Custom::ReplicatedSecret"
         )
-        self._statements: dict[str, tuple[iam.PolicyStatement, set[str]]] = {}
+        self._shared: dict[str, tuple[iam.PolicyStatement, list[str]]] = {}
         self._length = 0
-        resource = self.managed.node.default_child
-        if isinstance(resource, CfnElement):
-            stack = Stack.of(scope)
-            named = _NamedByContent(self.managed, stack.resolve(resource.logical_id))
-            resource.override_logical_id(Lazy.uncached_string(named))
+        resource: Any = self.managed.node.default_child
+        self.resource: iam.CfnManagedPolicy = resource
+        named = _NamedByContent(self.managed, Stack.of(scope).resolve(resource.logical_id))
+        resource.override_logical_id(Lazy.uncached_string(named))
+        # Otherwise an app that retains everything leaves each old policy on the role, which holds ten.
+        for attribute in ("DeletionPolicy", "UpdateReplacePolicy"):
+            resource.add_deletion_override(attribute)
 
-    def has(self, right: Right) -> bool:
-        return right.kind in self._statements and right.resource in self._statements[right.kind][1]
+    def has(self, kind: str, entry: str) -> bool:
+        return kind in self._shared and entry in self._shared[kind][1]
 
-    def takes(self, right: Right) -> bool:
-        return self._length + self._length_of(right) <= _MAX_LENGTH
+    def fits(self, kind: str, entry: str) -> bool:
+        return self._length + self._length_of(kind, entry) <= _MAX_LENGTH
 
-    def add(self, right: Right) -> None:
-        self._length += self._length_of(right)
-        statement, resources = self._statements.get(right.kind, (None, set()))
-        # One that was synthesized already, as tests do in between, takes nothing more.
-        if statement is None or statement.frozen:
-            statement = right.statement()
-            self.managed.add_statements(statement)
-        else:
-            statement.add_resources(right.resource)
-        self._statements[right.kind] = (statement, {*resources, right.resource})
+    def add(self, kind: str, statement: iam.PolicyStatement, entry: str) -> None:
+        self._length += self._length_of(kind, entry)
+        shared, entries = self._shared.get(kind, (None, []))
+        # Synthesis freezes a statement; tests synthesize more than once.
+        if shared is None or shared.frozen:
+            shared, entries = statement.copy(), []
+            self.managed.add_statements(shared)
+        entries = [*entries, entry]
+        if _secrets(shared.to_statement_json()):
+            shared.add_condition("StringLike", {ENCRYPTION_CONTEXT: entries})
+        elif entry not in shared.resources:
+            shared.add_resources(entry)
+        self._shared[kind] = (shared, entries)
 
-    def _length_of(self, right: Right) -> int:
-        frame = 0 if right.kind in self._statements else _FRAME + len(right.kind)
-        return frame + len(_TOKEN.sub(_AT_MOST, _PSEUDO.sub(_AS_LONG_AS, right.resource))) + len('"",')
+    def _length_of(self, kind: str, entry: str) -> int:
+        frame = 0 if kind in self._shared else _FRAME + len(kind)
+        known = _PSEUDO.sub(lambda found: _PSEUDO_VALUES[found[1]], entry)
+        return frame + len(_TOKEN.sub(_TOKEN_VALUE, known)) + len('"",')
+
+
+def _split(statement: iam.PolicyStatement) -> tuple[str, list[str]]:
+    """What statements have in common if they can share one, and the entries in which they may differ.
+
+    These are the secrets whose value a key decrypts, or else the resources.
+    """
+    content = statement.to_statement_json()
+    entries = _secrets(content)
+    if entries:
+        del content["Condition"]["StringLike"][ENCRYPTION_CONTEXT]
+    else:
+        entries = content.pop("Resource", [""])
+    common = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
+    return common, entries if isinstance(entries, list) else [entries]
+
+
+def _secrets(content: Mapping[str, Any]) -> Any:
+    return content.get("Condition", {}).get("StringLike", {}).get(ENCRYPTION_CONTEXT)
+
+
+@jsii.implements(IValidation)
+class _NoFixedNames:
+    """Fails synthesis if an Aspect has given a policy a name: during an update two versions of the policy exist."""
+
+    def __init__(self, policies: Sequence[_Policy]) -> None:
+        self._policies = policies
+
+    def validate(self) -> list[str]:
+        named = {
+            policy.managed.node.id: policy.managed.stack.resolve(policy.resource.managed_policy_name)
+            for policy in self._policies
+        }
+        return [
+            f"{id} has the fixed name {name!r}: an update creates a second version of the policy before it deletes the "
+            "first; remove the name"
+            for id, name in named.items()
+            if name is not None
+        ]
 
 
 @jsii.implements(IStringProducer)
 class _NamedByContent:
-    """A logical id that ends in a digest of the policy, as CDK's Lambda versions have one of the function."""
+    """A logical ID that ends in a digest of the policy, as that of a Lambda version in the CDK does."""
 
     def __init__(self, policy: iam.ManagedPolicy, logical_id: str) -> None:
         self._policy, self._logical_id = policy, logical_id
@@ -99,4 +155,5 @@ class _NamedByContent:
     def produce(self, context: IResolveContext) -> str:
         content = Stack.of(self._policy).resolve(self._policy.document)
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:_HASH_LENGTH]
-        return f"{self._logical_id}{digest}"
+        readable, path_hash = self._logical_id[:-_HASH_LENGTH], self._logical_id[-_HASH_LENGTH:]
+        return f"{readable[:_MAX_READABLE]}{path_hash}{digest}"

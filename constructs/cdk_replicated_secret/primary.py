@@ -1,4 +1,4 @@
-"""What is known of the primary at synth: a token hides the rest until the deployment."""
+"""What is known about the primary at synthesis; tokens hide the rest until the deployment."""
 
 from __future__ import annotations
 
@@ -6,33 +6,44 @@ import json
 import re
 
 from aws_cdk import ArnFormat, Reference, Stack, Token, Tokenization
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as sm
 from constructs import IConstruct
+
+from .keys import DEFAULT_KEY
 
 # What Secrets Manager adds to the name in an ARN.
 _SUFFIX = re.compile(r"-[A-Za-z0-9]{6}$")
 
 
 def cfn_secret(secret: sm.ISecret) -> sm.CfnSecret | None:
-    """The resource of the app that the secret is, also through an attachment or an import; None: there is none."""
+    """The secret's resource in the app, also behind an attachment or an import; None if there is none."""
     resource = _target(secret.secret_arn)
     if isinstance(resource, sm.CfnSecretTargetAttachment):
         resource = _target(str(resource.secret_id))
     return resource if isinstance(resource, sm.CfnSecret) else None
 
 
-def secret_id(stack: Stack, secret: sm.ISecret) -> str:
-    """What the function calls the primary by: its ARN, or its name where the suffix is not known.
+def primary_key(secret: sm.ISecret) -> kms.IKey | str | None:
+    """The key that encrypts the secret; None if it is not known, as of most imported secrets."""
+    owned = cfn_secret(secret)
+    if secret.encryption_key or not owned:
+        return secret.encryption_key
+    return owned.kms_key_id or DEFAULT_KEY
 
-    A name that ends like a suffix, as ``my-secret`` does, makes Secrets Manager take a partial ARN for a complete one.
-    So that is used only for a primary elsewhere, which has to say its Region.
+
+def secret_id(stack: Stack, secret: sm.ISecret) -> str:
+    """The SecretId to pass to the function: the primary's ARN, or its name if the suffix is unknown.
+
+    Secrets Manager mistakes a partial ARN whose name ends like a suffix, such as ``my-secret``, for a complete one. So
+    a partial ARN is used only for a primary elsewhere, where it has to name the Region.
     """
     elsewhere = (secret.env.account, secret.env.region) != (stack.account, stack.region)
     return secret.secret_arn if secret.secret_full_arn or elsewhere else _resource(secret)
 
 
 def identity(secret: sm.ISecret) -> tuple[str, ...]:
-    """The same for two constructs that are surely the same secret: by account, Region and name as far as they go."""
+    """A key that is equal for two constructs that certainly are the same secret, by account, Region and name."""
     stack = Stack.of(secret)
     place: tuple[str, ...] = (secret.env.account, secret.env.region)
     if any(Token.is_unresolved(part) for part in place):
@@ -45,7 +56,7 @@ def identity(secret: sm.ISecret) -> tuple[str, ...]:
 
 
 def literal_name(secret: sm.ISecret) -> str | None:
-    """The name, without a suffix; None: it is generated, or a token."""
+    """The name without a suffix; None if it is generated or a token."""
     owned = cfn_secret(secret)
     name = owned.name if owned else _resource(secret)
     if not name or Token.is_unresolved(name):
@@ -54,7 +65,7 @@ def literal_name(secret: sm.ISecret) -> str | None:
 
 
 def complete_replica_arn(secret: sm.ISecret, region: str) -> str | None:
-    """The replica's ARN, where that of the primary is complete and no token."""
+    """The replica's ARN if the primary's is complete and not a token, else None."""
     arn = secret.secret_full_arn
     if not arn or Token.is_unresolved(arn):
         return None
@@ -64,7 +75,7 @@ def complete_replica_arn(secret: sm.ISecret, region: str) -> str | None:
 
 
 def partial_replica_arn(secret: sm.ISecret, region: str) -> str | None:
-    """The replica's ARN without the suffix, where the primary's name is no token, and does not end like a suffix."""
+    """The replica's ARN without the suffix if the primary's name is known and does not end like a suffix, else None."""
     name = literal_name(secret)
     if not name or _SUFFIX.search(name):
         return None
@@ -79,12 +90,12 @@ def partial_replica_arn(secret: sm.ISecret, region: str) -> str | None:
 
 
 def _resource(secret: sm.ISecret) -> str:
-    """The end of the ARN. The secret_name of an import by partial ARN lacks what only looks like a suffix."""
+    """The end of the ARN. An import by partial ARN strips from its secret_name what only looks like a suffix."""
     return secret.secret_arn.rpartition(":")[2]
 
 
 def _target(token: str) -> IConstruct | None:
-    """What a token refers to."""
+    """The construct that a token refers to, or None."""
     if not Token.is_unresolved(token):
         return None
     fragments = Tokenization.reverse_string(token)

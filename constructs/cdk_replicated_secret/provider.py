@@ -1,12 +1,14 @@
-"""The Lambda behind the custom resource: one for each stack."""
+"""The Lambda function behind the custom resource, one for each stack, and functions that are deployed elsewhere."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, Protocol
 
 from aws_cdk import Duration, Stack, Token
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -15,24 +17,22 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct, IDependable
 
-from .deployed_provider import DeployedProvider, IReplicationProvider
-from .permissions import Right
 from .policies import Policies
 
+# MiB. Measured: the handler peaks at 54 MiB and takes 0.6 s of a CPU, most of it to start. With Lambda's own share that
+# would fit into 128, but the CPU comes with the memory: to start would take 8 s instead of 4.
+DEFAULT_MEMORY_SIZE = 256
 _HANDLER = "secret_replication.main.handler"
-# Lambda's longest: a replica can take minutes, and waiting costs next to nothing.
+# Lambda's limit: a replica can take minutes, and waiting costs next to nothing.
 _TIMEOUT = Duration.minutes(15)
-# An answer older than this is of no use to anybody: the ResponseURL expires after two hours.
+# A later response is useless: the ResponseURL expires after two hours.
 _EVENT_AGE = Duration.hours(1)
 # The newest runtime that the handler's tests have run under, and the one that the bundle has bytecode for.
 _RUNTIME = lambda_.Runtime.PYTHON_3_13
-# MiB. Measured: the handler peaks at 54 MiB and takes 0.6 s of a CPU, most of it to start. With Lambda's own share that
-# would fit into 128, but the CPU comes with the memory: to start would take 8 s instead of 4.
-_MEMORY = 256
 _LOG_RETENTION = logs.RetentionDays.THREE_MONTHS
 _LOG_ACTIONS = ["logs:CreateLogStream", "logs:PutLogEvents"]
-# What Lambda needs of the role to run in a VPC. EC2 knows no resource for the Describe actions, nor for an interface
-# before it is made.
+# What Lambda needs of the role to run in a VPC. EC2 has no resource for the Describe actions, nor for an interface that
+# does not exist yet.
 _VPC_ACTIONS = [
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
@@ -43,51 +43,67 @@ _VPC_ACTIONS = [
 ]
 _ID = "ReplicatedSecretProvider"
 _POLICIES = "Policies"
+# The namespace of the function's metrics, and the value of their dimension `service`.
+_SERVICE = "cdk-replicated-secret"
+_SERVICE_TOKEN = re.compile(
+    r"arn:aws[a-z-]*:(?:lambda:([a-z0-9-]+):\d{12}:function|sns:([a-z0-9-]+):\d{12}):[\w-]+(?::[\w$-]+)?"
+)
 
 
-class ReplicationProviderProps(TypedDict, total=False):
-    """How the function runs. What is left out, or None, has its default.
+class IReplicationProvider(Protocol):
+    """What ``ReplicatedSecret`` needs from a provider: its service token, and permissions for its function."""
 
-    ``memory_size``: MiB; 256, which is plenty: it waits more than it works.
-    ``vpc``, ``vpc_subnets``, ``security_groups``: where it runs; in no VPC. From there it must reach CloudFormation's
-    S3 URLs and Secrets Manager in every Region that it replicates to.
-    ``log_group``: where it logs; a group of its own. ``log_retention``: of its own group; three months.
-    ``runtime``: a Python; 3.13.
-    ``role``: a role that may write logs, and in a VPC manage network interfaces; a role of its own. It is given the
-    rights to replicate.
-    ``on_failure``, ``dead_letter_queue``: where events go that it crashed on; nowhere. A replication that fails is no
-    crash: CloudFormation is told.
-    ``reserved_concurrent_executions``: the most at a time; the account's.
-    ``environment_encryption``: the key of its environment; Lambda's.
-    """
+    @property
+    def service_token(self) -> str:
+        """The ServiceToken of ``Custom::ReplicatedSecret``: the ARN of the function, or of its SNS topic."""
+        ...
 
-    memory_size: int | None
-    vpc: ec2.IVpc | None
-    vpc_subnets: ec2.SubnetSelection | None
-    security_groups: Sequence[ec2.ISecurityGroup] | None
-    log_group: logs.ILogGroup | None
-    log_retention: logs.RetentionDays | None
-    runtime: lambda_.Runtime | None
-    role: iam.IRole | iam.Role | None
-    on_failure: lambda_.IDestination | None
-    dead_letter_queue: sqs.IQueue | None
-    reserved_concurrent_executions: int | None
-    environment_encryption: kms.IKey | kms.Key | None
+    def add_permissions(self, scope: Construct, statements: Sequence[iam.PolicyStatement]) -> Sequence[IDependable]:
+        """Add permissions to the role of the function.
+
+        Args:
+            scope: The construct that needs the permissions.
+            statements: The permissions.
+
+        Returns:
+            The constructs that hold the permissions. The custom resource depends on them, so that the permissions exist
+            before the first call and until after the last.
+        """
+        ...
 
 
 class ReplicationProvider(Construct):
     """The Lambda function that replicates for the ``ReplicatedSecret`` constructs of a stack.
 
-    ``ReplicatedSecret`` finds or makes the stack's. To choose how that runs, call ``get_or_create`` with props before
-    the first of them; one that is made with the constructor is another, for ``provider=``.
+    ``ReplicatedSecret`` reuses the stack's provider or creates it. To configure it, call ``get_or_create`` with
+    arguments before the first ``ReplicatedSecret``. A provider made with the constructor is separate; pass it as
+    ``provider=``.
 
     Args:
-        scope: the parent.
-        id: the construct's id.
-        **props: see ``ReplicationProviderProps``.
+        scope: The parent construct.
+        id: The construct ID.
+        memory_size: The function's memory in MiB, which also decides its share of a CPU. Default: 256.
+        architecture: The function's architecture. Default: arm64.
+        runtime: The function's Python runtime. Default: Python 3.13.
+        vpc: The VPC to run in. From there the function must reach CloudFormation's S3 URLs, and Secrets Manager in
+            every Region that it replicates to. Default: no VPC.
+        vpc_subnets: The subnets to run in. Default: the CDK's choice of the VPC's subnets.
+        security_groups: The security groups of the function. Default: a dedicated group.
+        log_group: The log group to write to. Default: a dedicated group.
+        log_retention: The retention of the dedicated log group. Default: three months.
+        role: The function's role. It must allow writing logs and, in a VPC, managing network interfaces.
+            Default: a dedicated role.
+        manage_permissions: Whether to attach policies to the role that allow what the ``ReplicatedSecret`` constructs
+            declare. Pass False if the role's owner manages its permissions, for example for an imported role.
+            Default: True.
+        on_failure: The destination for events that crashed the function. A failed replication is not a crash; it is
+            reported to CloudFormation. Default: none.
+        dead_letter_queue: The queue for events that crashed the function. Default: none.
+        reserved_concurrent_executions: The function's reserved concurrency. Default: the account's concurrency.
+        environment_encryption: The key that encrypts the function's environment. Default: Lambda's key.
 
     Raises:
-        ValueError: both ``log_group`` and ``log_retention`` are given, or a role of another account.
+        ValueError: If both ``log_group`` and ``log_retention`` are given, or the role belongs to another account.
 
     Example::
 
@@ -95,34 +111,57 @@ class ReplicationProvider(Construct):
         ReplicatedSecret(stack, "Database", regions=["eu-west-3"])
     """
 
-    def __init__(self, scope: Construct, id: str, **props: Unpack[ReplicationProviderProps]) -> None:  # noqa: A002 - CDK's name
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        memory_size: int | None = None,
+        architecture: lambda_.Architecture | None = None,
+        runtime: lambda_.Runtime | None = None,
+        vpc: ec2.IVpc | None = None,
+        vpc_subnets: ec2.SubnetSelection | None = None,
+        security_groups: Sequence[ec2.ISecurityGroup] | None = None,
+        log_group: logs.ILogGroup | None = None,
+        log_retention: logs.RetentionDays | None = None,
+        role: iam.IRole | iam.Role | None = None,
+        manage_permissions: bool = True,
+        on_failure: lambda_.IDestination | None = None,
+        dead_letter_queue: sqs.IQueue | None = None,
+        reserved_concurrent_executions: int | None = None,
+        environment_encryption: kms.IKey | kms.Key | None = None,
+    ) -> None:
         super().__init__(scope, id)
-        given: dict[str, Any] = {name: value for name, value in props.items() if value is not None}
-        if {"log_group", "log_retention"} <= set(given):
+        if log_group is not None and log_retention is not None:
             raise ValueError(
-                f"{self.node.path}: log_group and log_retention are given: "
-                "leave one of the two out (a log group has a retention of its own)"
+                f"{self.node.path}: log_group and log_retention exclude each other: "
+                "omit one of them (a log group has its own retention)"
             )
-        self._check_account(given.get("role"))
-        retention: dict[str, Any] = {} if "log_group" in given else {"log_retention": _LOG_RETENTION}
-        self._props: dict[str, Any] = {"memory_size": _MEMORY, "runtime": _RUNTIME} | retention | given
-        options: dict[str, Any] = dict(self._props)
-        if "log_retention" in options:
-            options["log_group"] = logs.LogGroup(self, "Logs", retention=options.pop("log_retention"))
-        if "role" not in options:
-            options["role"] = self._role(options["log_group"], in_vpc="vpc" in options)
+        self._check_account(role)
+        self._manages_permissions = manage_permissions
+        log_group = log_group or logs.LogGroup(self, "Logs", retention=log_retention or _LOG_RETENTION)
         self.function: lambda_.Function = lambda_.Function(
             self,
             "Handler",
             description="Replicates Secrets Manager secrets for Custom::ReplicatedSecret",
             code=lambda_.Code.from_asset(str(_bundle())),
             handler=_HANDLER,
-            architecture=lambda_.Architecture.ARM_64,
             timeout=_TIMEOUT,
             max_event_age=_EVENT_AGE,
-            **options,
+            memory_size=DEFAULT_MEMORY_SIZE if memory_size is None else memory_size,
+            architecture=architecture or lambda_.Architecture.ARM_64,
+            runtime=runtime or _RUNTIME,
+            vpc=vpc,
+            vpc_subnets=vpc_subnets,
+            security_groups=security_groups,
+            log_group=log_group,
+            role=role or self._new_role(log_group, in_vpc=vpc is not None),
+            on_failure=on_failure,
+            dead_letter_queue=dead_letter_queue,
+            reserved_concurrent_executions=reserved_concurrent_executions,
+            environment_encryption=environment_encryption,
         )
-        """The function, for alarms and the like."""
+        """The function, for example for alarms on its own metrics."""
 
     def _check_account(self, role: iam.IRole | None) -> None:
         own = Stack.of(self).account
@@ -130,14 +169,14 @@ class ReplicationProvider(Construct):
             return
         if role.env.account != own:
             raise ValueError(
-                f"{self.node.path}: role is of account {role.env.account}, and the function of {own}: "
-                "give a role of the function's account, as Lambda takes no other"
+                f"{self.node.path}: role belongs to account {role.env.account} but the function to {own}; "
+                "Lambda accepts only roles of its own account"
             )
 
-    def _role(self, log_group: logs.ILogGroup, *, in_vpc: bool) -> iam.Role:
-        """A role that may log to its own group only, where the managed policy would allow every group.
+    def _new_role(self, log_group: logs.ILogGroup, *, in_vpc: bool) -> iam.Role:
+        """A role that may write only to this log group; AWS's managed policy would allow every group.
 
-        The rights are part of the role: the function depends on it, so they are there before it and until after it.
+        These permissions are part of the role, so they exist before the function and until after it.
         """
         allowed = {"Logs": iam.PolicyStatement(actions=_LOG_ACTIONS, resources=[log_group.log_group_arn])}
         if in_vpc:
@@ -151,102 +190,199 @@ class ReplicationProvider(Construct):
         )
 
     @classmethod
-    def get_or_create(cls, scope: Construct, **props: Unpack[ReplicationProviderProps]) -> ReplicationProvider:
-        """The provider of the stack that ``scope`` is in. Its logical id never changes: a ServiceToken may not.
+    def get_or_create(
+        cls,
+        scope: Construct,
+        *,
+        memory_size: int | None = None,
+        architecture: lambda_.Architecture | None = None,
+        runtime: lambda_.Runtime | None = None,
+        vpc: ec2.IVpc | None = None,
+        vpc_subnets: ec2.SubnetSelection | None = None,
+        security_groups: Sequence[ec2.ISecurityGroup] | None = None,
+        log_group: logs.ILogGroup | None = None,
+        log_retention: logs.RetentionDays | None = None,
+        role: iam.IRole | iam.Role | None = None,
+        manage_permissions: bool = True,
+        on_failure: lambda_.IDestination | None = None,
+        dead_letter_queue: sqs.IQueue | None = None,
+        reserved_concurrent_executions: int | None = None,
+        environment_encryption: kms.IKey | kms.Key | None = None,
+    ) -> ReplicationProvider:
+        """Return the provider of the stack that ``scope`` is in. The first call creates it.
 
-        Args:
-            scope: any construct of the stack.
-            **props: as for ``ReplicationProvider``; none, to take it as it is.
+        The arguments are those of the constructor; only the first call can have any. The provider's logical ID is
+        stable, because a ServiceToken must not change.
 
         Raises:
-            ValueError: there is one already, with other props.
+            ValueError: If arguments are given and the stack already has a provider.
 
         Example::
 
             crashes = ReplicationProvider.get_or_create(stack).function.metric_errors()
             crashes.create_alarm(stack, "Crashed", threshold=1, evaluation_periods=1)
         """
+        props: dict[str, Any] = {
+            "memory_size": memory_size,
+            "architecture": architecture,
+            "runtime": runtime,
+            "vpc": vpc,
+            "vpc_subnets": vpc_subnets,
+            "security_groups": security_groups,
+            "log_group": log_group,
+            "log_retention": log_retention,
+            "role": role,
+            "manage_permissions": None if manage_permissions else False,
+            "on_failure": on_failure,
+            "dead_letter_queue": dead_letter_queue,
+            "reserved_concurrent_executions": reserved_concurrent_executions,
+            "environment_encryption": environment_encryption,
+        }
+        given = {name: value for name, value in props.items() if value is not None}
         stack = Stack.of(scope)
-        if unknown := sorted(props.keys() - ReplicationProviderProps.__annotations__.keys()):
-            known = ", ".join(ReplicationProviderProps.__annotations__)
-            raise TypeError(f"{scope.node.path}: there is no prop {unknown[0]!r}: the props are {known}")
         found = stack.node.try_find_child(_ID)
         if not isinstance(found, ReplicationProvider):
-            return cls(stack, _ID, **props)
-        for name, value in props.items():
-            asked, there = _readable(value), _readable(found._props.get(name))  # noqa: SLF001 - its own class
-            if value is not None and asked != there:
-                raise ValueError(
-                    f"{scope.node.path}: {name} is {asked!r}, and {found.node.path} was made with {there!r}: "
-                    "a stack has one provider, so give all its props where it is first made, "
-                    "before the first ReplicatedSecret"
-                )
+            return cls(stack, _ID, **given)
+        if given:
+            raise ValueError(
+                f"{scope.node.path}: {found.node.path} already exists, so {', '.join(given)} cannot be set: "
+                "a stack has one provider; configure it once, before the first ReplicatedSecret"
+            )
         return found
 
     @staticmethod
-    def from_service_token(scope: Construct, id: str, service_token: str) -> IReplicationProvider:  # noqa: A002 - CDK's name
-        """A provider that is deployed elsewhere: by plain CloudFormation, or in another stack.
+    def from_service_token(scope: Construct, id: str, service_token: str) -> IReplicationProvider:
+        """Use a provider that is deployed elsewhere: with plain CloudFormation, or by another app.
 
-        What it may do is for its owner to say: ``grant`` does nothing. Within one app pass the ``ReplicationProvider``
-        itself to the other stacks, which then give it the rights to their secrets.
+        Its owner manages its permissions; ``add_permissions`` does nothing. Within one app, pass the
+        ``ReplicationProvider`` itself to the other stacks; they then add the permissions for their secrets.
 
         Args:
-            scope: the parent.
-            id: the construct's id.
-            service_token: the ARN of the function, or of an SNS topic in front of it, in the stack's Region.
+            scope: The parent construct.
+            id: The construct ID.
+            service_token: The ARN of the function, or of an SNS topic in front of it, in the stack's Region.
 
         Raises:
-            ValueError: it is no such ARN, or one of another Region.
+            ValueError: If this is not such an ARN, or the ARN is in another Region.
 
         Example::
 
             token = Fn.import_value("ReplicatedSecretServiceToken")
             provider = ReplicationProvider.from_service_token(self, "Provider", token)
         """
-        return DeployedProvider(scope, id, service_token)
+        return _ImportedProvider(scope, id, service_token)
 
     @property
     def service_token(self) -> str:
-        """What ``Custom::ReplicatedSecret`` takes as ServiceToken: the function's ARN."""
+        """The ServiceToken of ``Custom::ReplicatedSecret``: the function's ARN."""
         return self.function.function_arn
 
-    def grant(self, scope: Construct, rights: Sequence[Right]) -> Sequence[IDependable]:
-        """Give the function rights, by managed policies in the stack of ``scope``.
+    def add_permissions(self, scope: Construct, statements: Sequence[iam.PolicyStatement]) -> Sequence[IDependable]:
+        """Add permissions to the function's role, as managed policies in the stack of ``scope``.
+
+        Args:
+            scope: The construct that needs the permissions.
+            statements: The permissions.
 
         Returns:
-            The policies. What needs the rights has to depend on them: so they are there before the first call and until
-            after the last.
+            The policies; none with ``manage_permissions=False``. Make whatever needs the permissions depend on them, so
+            that they exist before the first call and until after the last.
         """
         role, stack = self.function.role, Stack.of(scope)
-        if role is None or _is_immutable(role):
+        if role is None or not self._manages_permissions:
             return []
         place: Construct = self if Stack.of(self).node.path == stack.node.path else stack
         name = _POLICIES if place is self else f"{_ID}{_POLICIES}{self.node.addr}"
         found = place.node.try_find_child(name)
         policies = found if isinstance(found, Policies) else Policies(place, name, role)
-        return policies.add(rights)
+        return policies.add(statements)
+
+    def metric_responses_failed(self, **options: Any) -> cloudwatch.Metric:
+        """The number of custom resources that failed, or whose response CloudFormation rejected. Statistic: Sum.
+
+        Like the other metrics, it covers every provider of the account in the Region.
+
+        Args:
+            **options: The arguments of ``cloudwatch.Metric``, for example ``period`` or ``statistic``.
+
+        Example::
+
+            failed = ReplicationProvider.get_or_create(stack).metric_responses_failed()
+            failed.create_alarm(stack, "Failed", threshold=1, evaluation_periods=1)
+        """
+        return self._metric("ResponsesFailed", "Sum", options)
+
+    def metric_replicas_in_sync(self, **options: Any) -> cloudwatch.Metric:
+        """The number of declared replicas that were InSync at the end of a request. Statistic: Sum.
+
+        Args:
+            **options: The arguments of ``cloudwatch.Metric``.
+        """
+        return self._metric("ReplicasInSync", "Sum", options)
+
+    def metric_replicas_failed(self, **options: Any) -> cloudwatch.Metric:
+        """The number of declared replicas that were Failed at the end of a request. Statistic: Sum.
+
+        Args:
+            **options: The arguments of ``cloudwatch.Metric``.
+        """
+        return self._metric("ReplicasFailed", "Sum", options)
+
+    def metric_replicas_unverified(self, **options: Any) -> cloudwatch.Metric:
+        """The number of removed replicas whose Regions could not confirm that they are gone. Statistic: Sum.
+
+        Args:
+            **options: The arguments of ``cloudwatch.Metric``.
+        """
+        return self._metric("ReplicasUnverified", "Sum", options)
+
+    def metric_seconds_to_in_sync(self, **options: Any) -> cloudwatch.Metric:
+        """The seconds that a successful Create or Update took until every replica was InSync. Statistic: Average.
+
+        Args:
+            **options: The arguments of ``cloudwatch.Metric``.
+        """
+        return self._metric("SecondsToInSync", "Average", options)
+
+    def _metric(self, name: str, statistic: str, options: dict[str, Any]) -> cloudwatch.Metric:
+        defaults = {"namespace": _SERVICE, "dimensions_map": {"service": _SERVICE}, "statistic": statistic}
+        return cloudwatch.Metric(metric_name=name, **{**defaults, **options}).attach_to(self)
 
 
-def _is_immutable(role: iam.IRole) -> bool:
-    """Whether it was imported with mutable=False: its owner gives it its rights. CDK shows that by a sibling's id."""
-    scope = role.node.scope
-    return scope is not None and scope.node.try_find_child(f"MutableRole{role.node.id}") is not None
+class _ImportedProvider(Construct):
+    """A provider of which only the service token is known: see ``ReplicationProvider.from_service_token``."""
 
+    def __init__(self, scope: Construct, id: str, service_token: str) -> None:
+        super().__init__(scope, id)
+        self._service_token = service_token
+        if Token.is_unresolved(service_token):
+            return
+        found = _SERVICE_TOKEN.fullmatch(service_token) if isinstance(service_token, str) else None
+        if not found:
+            raise ValueError(
+                f"{self.node.path}: service_token is {service_token!r}: expected the ARN of a Lambda function or of an "
+                "SNS topic, for example arn:aws:lambda:us-west-2:111122223333:function:replication"
+            )
+        region, own = found[1] or found[2], Stack.of(self).region
+        if not Token.is_unresolved(own) and region != own:
+            raise ValueError(
+                f"{self.node.path}: service_token is {service_token!r}, which is in {region}, but the stack is in "
+                f"{own}: a ServiceToken must be in the stack's own Region; deploy a provider there"
+            )
 
-def _readable(value: Any) -> Any:
-    """A prop to compare and to show: of one runtime there are unequal objects, and a construct's repr says nothing."""
-    if isinstance(value, list | tuple):
-        return [_readable(entry) for entry in value]
-    if isinstance(value, lambda_.Runtime):
-        return value.name
-    return value.node.path if hasattr(value, "node") else value
+    @property
+    def service_token(self) -> str:
+        return self._service_token
+
+    def add_permissions(self, scope: Construct, statements: Sequence[iam.PolicyStatement]) -> Sequence[IDependable]:
+        return []
 
 
 def _bundle() -> Path:
     """The handler with its dependencies: inside the wheel, or built in the checkout.
 
     Raises:
-        FileNotFoundError: the checkout's was not built yet.
+        FileNotFoundError: If the checkout's bundle has not been built yet.
     """
     here = Path(__file__).parent
     for bundle in (here / "_handler.zip", here.parent.parent / "build" / "handler.zip"):

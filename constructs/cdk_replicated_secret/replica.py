@@ -1,4 +1,4 @@
-"""A replica as a secret of its own Region, for the stacks that read it there."""
+"""A replica as a secret in its own Region, for the stacks that read it there."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from constructs import Construct
 
 from .keys import as_key, grant_decrypt
 from .primary import complete_replica_arn, literal_name, partial_replica_arn
-from .regions import ReplicaRegion
+from .props import ReplicaRegion
 
 
 @jsii.implements(sm.ISecret)
 class Replica(Resource):
-    """What the primary is in its Region: an ARN, a key, and who may read it. All else is the primary's.
+    """A replica, which can be read. Everything else is done with the primary.
 
-    An import of CDK's would do but for ``grant_read``: that takes the Region of kms:ViaService from the stack which the
-    import is in, and leaves imported keys out.
+    An import by the CDK would suffice except for ``grant_read``: it takes the Region of kms:ViaService from the stack
+    of the import, and omits imported keys.
 
     Args:
-        scope: the parent.
-        id: the construct's id.
-        primary: the secret that is replicated.
-        replica: where to, and with which key.
-        deployed_arn: the replica's complete ARN, as a token of the primary's stack.
+        scope: The parent construct.
+        id: The construct ID.
+        primary: The secret that is replicated.
+        replica: The replica's Region and key.
+        deployed_arn: The replica's full ARN, as a token of the primary's stack.
     """
 
     def __init__(
         self,
         scope: Construct,
-        id: str,  # noqa: A002 - CDK's name
+        id: str,
         *,
         primary: sm.ISecret,
         replica: ReplicaRegion,
@@ -101,24 +101,24 @@ class Replica(Resource):
         return grant.combine(decrypt) if decrypt else grant
 
     def _arn_for(self, grantee: iam.IGrantable) -> str:
-        """The primary's stack knows the suffix; to another, the token would be a reference to it."""
+        """The primary's stack knows the suffix. In another stack the token would be a reference to the primary's."""
         near = isinstance(grantee, Construct) and Stack.of(grantee).node.path == self.stack.node.path
         if near or self.secret_full_arn:
             return self._deployed_arn
         return f"{self.secret_arn}-??????"
 
     def grant_write(self, grantee: iam.IGrantable) -> iam.Grant:
-        return self._refuse()
+        return self._reject()
 
     def attach(self, target: sm.ISecretAttachmentTarget) -> sm.ISecret:
-        return self._refuse()
+        return self._reject()
 
-    def add_rotation_schedule(self, id: str, **options: Any) -> sm.RotationSchedule:  # noqa: A002 - CDK's name
-        return self._refuse()
+    def add_rotation_schedule(self, id: str, **options: Any) -> sm.RotationSchedule:
+        return self._reject()
 
     def deny_account_root_delete(self) -> None:
-        self._refuse()
+        self._reject()
 
-    def _refuse(self) -> NoReturn:
-        # F15, F20: the API answers "Operation not permitted on a replica secret".
-        raise ValueError(f"{self.node.path} is a replica, which can only be read: do this with the primary")
+    def _reject(self) -> NoReturn:
+        # F15, F20: the API responds "Operation not permitted on a replica secret".
+        raise ValueError(f"{self.node.path} is a replica, which can only be read: use the primary instead")

@@ -28,7 +28,7 @@ replicated = ReplicatedSecret(
     regions=[
         # By alias, which is looked up in the replica's Region. The function may then use whatever key has the alias.
         ReplicaRegion("eu-west-3", encryption_key=ALIAS),
-        # By ARN, here that of an alias; a key's own ARN names one key in the function's rights.
+        # By ARN, here that of an alias; the ARN of a key itself limits the function's permissions to that key.
         ReplicaRegion("us-east-1", encryption_key=f"arn:{stack.partition}:kms:us-east-1:{stack.account}:{ALIAS}"),
     ],
 )

@@ -1,4 +1,4 @@
-"""One function for many stacks: each stack that uses it gives it the rights to its own secrets."""
+"""One function for many stacks: each stack adds the permissions for its own secrets."""
 
 import os
 
@@ -10,10 +10,10 @@ app = cdk.App()
 env = cdk.Environment(account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region="us-west-2")
 
 owner = cdk.Stack(app, "Replication", env=env)
-provider = ReplicationProvider(owner, "Provider", memory_size=256)
+provider = ReplicationProvider(owner, "Provider", memory_size=512)
 
-# They have no function and no role, only a policy on the function's role. In an app of its own a stack would take
-# ReplicationProvider.from_service_token(...), and the rights would be for the owner of the function to give.
+# These stacks have no function and no role, only a policy on the function's role. A stack in another app would use
+# ReplicationProvider.from_service_token(...), and the function's owner would manage its permissions.
 for name in ("Orders", "Invoices"):
     stack = cdk.Stack(app, name, env=env)
     ReplicatedSecret(stack, "Database", regions=["eu-west-3"], provider=provider).add_outputs()

@@ -9,10 +9,16 @@ from dataclasses import dataclass, field
 from .state import ApiError
 
 # F40: one limit for these in a Region, another for tagging.
-WRITES = frozenset({
-    "PutSecretValue", "UpdateSecret", "ReplicateSecretToRegions", "RemoveRegionsFromReplication",
-    "StopReplicationToReplica", "UpdateSecretVersionStage",
-})  # fmt: skip
+WRITES = frozenset(
+    {
+        "PutSecretValue",
+        "UpdateSecret",
+        "ReplicateSecretToRegions",
+        "RemoveRegionsFromReplication",
+        "StopReplicationToReplica",
+        "UpdateSecretVersionStage",
+    }
+)
 TAGGING = frozenset({"TagResource", "UntagResource"})
 DEFAULT_WRITES_PER_SECOND = 50.0
 
@@ -101,16 +107,27 @@ class Script:
     # Calls
 
     def error(
-        self, code: str, message: str = "scripted", *, operation: str | None = None, region: str | None = None,
-        name: str | None = None, times: int | None = 1, status: int = 400,
-    ) -> None:  # fmt: skip
+        self,
+        code: str,
+        message: str = "scripted",
+        *,
+        operation: str | None = None,
+        region: str | None = None,
+        name: str | None = None,
+        times: int | None = 1,
+        status: int = 400,
+    ) -> None:
         """The next calls are refused before they are carried out."""
         self._before.append(_Rule(region, name, times, operation, ApiError(code, message, status)))
 
     def lose_answer(
-        self, *, operation: str | None = None, region: str | None = None, name: str | None = None,
+        self,
+        *,
+        operation: str | None = None,
+        region: str | None = None,
+        name: str | None = None,
         times: int | None = 1,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """The next calls are carried out, and their answers are lost."""
         self._lost.append(_Rule(region, name, times, operation))
 

@@ -150,10 +150,15 @@ class Store:
         """Let an entry's replica appear, in place of what is there."""
         self.put(
             Secret(
-                primary.arn_in(entry.region), primary.name, entry.region, entry.starts, primary.content,
-                key=entry.key, primary_region=primary.region,
+                primary.arn_in(entry.region),
+                primary.name,
+                entry.region,
+                entry.starts,
+                primary.content,
+                key=entry.key,
+                primary_region=primary.region,
             )
-        )  # fmt: skip
+        )
         # Only once: what becomes of it afterwards is not the entry's doing.
         entry.starts = NEVER
 

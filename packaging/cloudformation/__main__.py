@@ -34,7 +34,7 @@ def template() -> str:
     """The provider's template, in YAML."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     app = cdk.App(analytics_reporting=False, context={"aws:cdk:disable-asset-staging": True})
-    about = f"cdk-replicated-secret {version}: the function of Custom::ReplicatedSecret, one for an account's Region"
+    about = f"cdk-replicated-secret {version}: function of Custom::ReplicatedSecret; deploy once per account and Region"
     stack = ProviderStack(app, "Provider", code=CODE, description=about)
     made = app.synth().get_stack_by_name(stack.stack_name).template
     for resource in made["Resources"].values():

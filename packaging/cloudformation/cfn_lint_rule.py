@@ -9,11 +9,11 @@ from cfnlint.rules.jsonschema.CfnLintJsonSchema import CfnLintJsonSchema
 
 
 class CustomReplicatedSecret(CfnLintJsonSchema):  # type: ignore[misc]
-    """Checks them with the schema that lies beside this file."""
+    """Checks them with the schema beside this file."""
 
     id = "E9101"
     shortdesc = "Properties of Custom::ReplicatedSecret"
-    description = "They are checked with the schema that the function's own parser is made of"
+    description = "Checks the properties with a schema made from the constants of the function's parser"
     source_url = "https://pypi.org/project/cdk-replicated-secret/"
     tags = ("resources",)
 

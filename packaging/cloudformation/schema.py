@@ -1,4 +1,4 @@
-"""The JSON Schema of the properties of ``Custom::ReplicatedSecret``, from what the handler's parser checks with."""
+"""The JSON Schema of the properties of ``Custom::ReplicatedSecret``, from the constants of the handler's parser."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from secret_replication.properties import (
 
 _ABOUT: dict[str, dict[str, Any]] = {
     "SecretId": {
-        "type": "string", "minLength": 1, "maxLength": SECRET_ID_MAX_LENGTH,
+        "type": "string",
+        "minLength": 1,
+        "maxLength": SECRET_ID_MAX_LENGTH,
         "description": "ARN or name of the primary. A name is looked up in the function's Region.",
     },
     "ReplicaRegions": {
@@ -27,17 +29,19 @@ _ABOUT: dict[str, dict[str, Any]] = {
         "description": "Overwrite an unrelated secret of the same name in a replica Region. Default: false.",
     },
     "ReplicaRemovalPolicy": {
-        "type": "string", "enum": [policy.value for policy in RemovalPolicy],
-        "description": "What becomes of a replica that is no longer declared. Default: Delete.",
+        "type": "string",
+        "enum": [policy.value for policy in RemovalPolicy],
+        "description": "What happens to a replica that is no longer declared. Default: Delete.",
     },
-}  # fmt: skip
+}
 _REPLICA: dict[str, dict[str, Any]] = {
     "Region": {"$ref": "#/definitions/Region"},
     "KmsKeyId": {
-        "type": "string", "maxLength": KMS_KEY_ID_MAX_LENGTH,
-        "description": "ARN, ID or alias of a key in that Region; empty or left out: aws/secretsmanager.",
+        "type": "string",
+        "maxLength": KMS_KEY_ID_MAX_LENGTH,
+        "description": "ARN, ID or alias of a key in that Region. Default, also if empty: aws/secretsmanager.",
     },
-}  # fmt: skip
+}
 
 
 def schema() -> dict[str, Any]:
@@ -45,7 +49,7 @@ def schema() -> dict[str, Any]:
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Custom::ReplicatedSecret",
-        "description": "Replicates a secret of Secrets Manager to other Regions, and waits until that is true.",
+        "description": "Replicates a Secrets Manager secret to other Regions, and waits until every replica is InSync.",
         "type": "object",
         "definitions": {
             "Region": {"type": "string", "pattern": f"^{REGION_PATTERN.pattern}$", "maxLength": REGION_MAX_LENGTH},
@@ -57,7 +61,10 @@ def schema() -> dict[str, Any]:
             },
         },
         "properties": {
-            "ServiceToken": {"type": "string", "description": "ARN of the function, or of an SNS topic before it."},
+            "ServiceToken": {
+                "type": "string",
+                "description": "ARN of the function, or of an SNS topic in front of it.",
+            },
             "ServiceTimeout": {"type": ["integer", "string"], "description": "Seconds that CloudFormation waits."},
         }
         | {name: _ABOUT[name] for name in PROPERTIES},

@@ -1,8 +1,8 @@
-"""The stack of the provider template: the construct's own provider, and what its owner lets it touch as parameters."""
+"""The stack of the provider template: the construct's own provider. Parameters say what its function can access."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import aws_cdk as cdk
 from aws_cdk import Fn
@@ -11,114 +11,157 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from cdk_replicated_secret import ReplicationProvider
-from cdk_replicated_secret.permissions import DECRYPT, DESCRIBE, ENCRYPT, PROMOTE, REPLICATE, limits
+from cdk_replicated_secret.permissions import (
+    DECRYPT,
+    DESCRIBE,
+    DESCRIBE_KEY,
+    ENCRYPT,
+    OWN_TAGS,
+    PROMOTE,
+    REMOVE,
+    REPLICATE,
+    TAG,
+    request_conditions,
+)
+from cdk_replicated_secret.policies import ENCRYPTION_CONTEXT
+from cdk_replicated_secret.provider import DEFAULT_MEMORY_SIZE
 
-# The name under which the ServiceToken is exported: users' templates import it.
+# The export name of the ServiceToken, which users' templates import.
 EXPORT = "ReplicatedSecretServiceToken"
 _PRIMARY = r"arn:aws[a-z-]*:secretsmanager:\*:(\d{12}|\*):secret:.+"
 _KEY_ARN = r"(arn:aws[a-z-]*:kms:[a-z0-9*-]+:(\d{12}|\*):key/.+)?"
 _ROLE_ARN = r"(arn:aws[a-z-]*:iam::\d{12}:role/.+)?"
 _POLICY_ARN = r"(arn:aws[a-z-]*:iam::(\d{12}|aws):policy/.+)?"
+# MiB: Lambda's limits.
+_MIN_MEMORY_SIZE, _MAX_MEMORY_SIZE = 128, 10_240
+
+_Resource = TypeVar("_Resource", bound=cdk.CfnResource)
 
 
 class ProviderStack(cdk.Stack):
-    """The function, its role, and the rights that the parameters give it: none to force or to promote by default.
+    """The function, its role, and the permissions that the parameters give it: by default neither force nor promotion.
 
     Args:
-        scope: an app.
-        id: the stack's name in the app.
-        code: what stands for the function's code, for ``aws cloudformation package`` to upload.
-        description: of the template.
+        scope: The app.
+        id: The construct ID.
+        code: The path of the function's code, which ``aws cloudformation package`` uploads.
+        description: The description of the template.
     """
 
-    def __init__(self, scope: Construct, id: str, *, code: str, description: str) -> None:  # noqa: A002 - CDK's name
+    def __init__(self, scope: Construct, id: str, *, code: str, description: str) -> None:
         synthesizer = cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False)
         super().__init__(scope, id, description=description, synthesizer=synthesizer)
         self._parameters()
-        provider = ReplicationProvider.get_or_create(self)
-        self._choose_the_role(provider.function, code)
-        self._grant(provider.function.role)
+        provider = ReplicationProvider.get_or_create(
+            self, memory_size=self._memory_size, architecture=lambda_.Architecture.custom(self._architecture)
+        )
+        self._choose_role(provider.function, code)
+        self._add_permissions(provider.function.role)
         cdk.CfnOutput(
             self,
             "ServiceToken",
             value=provider.service_token,
             export_name=EXPORT,
-            description="What Custom::ReplicatedSecret takes as its ServiceToken",
+            description="ServiceToken of Custom::ReplicatedSecret",
         )
 
     def _parameters(self) -> None:
         self._secrets = self._list(
             "SecretArns",
-            "ARNs of the primaries that may be replicated, with * for the Region, because the replicas are asked too, "
-            "and wildcards as in IAM: arn:aws:secretsmanager:*:111122223333:secret:app/*",
+            "ARNs of the primaries that may be replicated, with * for the Region, because the function also reads the "
+            "replicas, and wildcards as in IAM: arn:aws:secretsmanager:*:111122223333:secret:app/*",
             allowed_pattern=_PRIMARY,
             constraint_description="ARNs of secrets with * for the Region, separated by commas",
         )
         self._regions = self._list("ReplicaRegions", "Regions that may be replicated to, separated by commas")
         self._keys = self._list(
             "KmsKeyArns",
-            "ARNs of the customer keys of primaries and replicas, separated by commas, no aliases; "
-            "empty where all use aws/secretsmanager",
+            "ARNs of the customer keys of replicas, separated by commas, no aliases; "
+            "empty if all replicas use aws/secretsmanager",
             default="",
             allowed_pattern=_KEY_ARN,
             constraint_description="ARNs of keys, separated by commas",
         )
-        self._may_force = self._choice("AllowForce", "May a resource overwrite an unrelated secret of that name?")
-        self._may_promote = self._choice("AllowPromote", "May a resource make its replicas secrets of their own?")
-        self._boundary = self._text("PermissionsBoundaryArn", "Managed policy that bounds the role", _POLICY_ARN)
-        self._own_role = self._text("RoleArn", "Role to use in place of the one that is made here", _ROLE_ARN)
+        self._may_force = self._choice("AllowForce", "Allow overwriting an unrelated secret of the same name?")
+        self._may_promote = self._choice("AllowPromote", "Allow ReplicaRemovalPolicy: Promote?")
+        self._boundary = self._text("PermissionsBoundaryArn", "Permissions boundary for the role", _POLICY_ARN)
+        self._own_role = self._text("RoleArn", "Role to use instead of the one created here", _ROLE_ARN)
+        self._memory_size: Any = cdk.CfnParameter(
+            self,
+            "MemorySize",
+            type="Number",
+            default=DEFAULT_MEMORY_SIZE,
+            min_value=_MIN_MEMORY_SIZE,
+            max_value=_MAX_MEMORY_SIZE,
+            description="Memory of the function in MiB, which also decides its share of a CPU",
+        ).value_as_number
+        self._architecture = cdk.CfnParameter(
+            self,
+            "Architecture",
+            default=lambda_.Architecture.ARM_64.name,
+            allowed_values=[lambda_.Architecture.ARM_64.name, lambda_.Architecture.X86_64.name],
+            description="Architecture of the function",
+        ).value_as_string
 
     def _list(self, name: str, description: str, **more: Any) -> list[str]:
         return cdk.CfnParameter(self, name, type="CommaDelimitedList", description=description, **more).value_as_list
 
     def _choice(self, name: str, description: str) -> cdk.CfnCondition:
-        answer = cdk.CfnParameter(
+        value = cdk.CfnParameter(
             self, name, allowed_values=["true", "false"], default="false", description=description
         ).value_as_string
-        return cdk.CfnCondition(self, f"{name}IsTrue", expression=Fn.condition_equals(answer, "true"))
+        return self._condition(f"{name}IsTrue", Fn.condition_equals(value, "true"))
 
     def _text(self, name: str, description: str, pattern: str) -> str:
         return cdk.CfnParameter(
             self, name, default="", description=f"{description} (optional)", allowed_pattern=pattern
         ).value_as_string
 
-    def _choose_the_role(self, function: lambda_.Function, code: str) -> None:
-        has_boundary = cdk.CfnCondition(
-            self, "HasBoundary", expression=Fn.condition_not(Fn.condition_equals(self._boundary, ""))
-        )
-        self._makes_role = cdk.CfnCondition(self, "MakesRole", expression=Fn.condition_equals(self._own_role, ""))
-        resource, role = function.node.default_child, function.role
-        assert isinstance(resource, lambda_.CfnFunction)  # noqa: S101 - so the construct makes it
-        assert isinstance(role, iam.Role)  # noqa: S101
-        made = role.node.default_child
-        assert isinstance(made, iam.CfnRole)  # noqa: S101
-        made.cfn_options.condition = self._makes_role
-        bounded = Fn.condition_if(has_boundary.logical_id, self._boundary, cdk.Aws.NO_VALUE)
-        made.add_property_override("PermissionsBoundary", bounded)
-        chosen = Fn.condition_if(self._makes_role.logical_id, role.role_arn, self._own_role)
+    def _condition(self, name: str, *expressions: Any) -> cdk.CfnCondition:
+        """A condition, true if all expressions are. Other conditions are expressions too, though not by their types."""
+        both = Fn.condition_and(*expressions) if len(expressions) > 1 else expressions[0]
+        return cdk.CfnCondition(self, name, expression=both)
+
+    def _choose_role(self, function: lambda_.Function, code: str) -> None:
+        has_boundary = self._condition("HasBoundary", Fn.condition_not(Fn.condition_equals(self._boundary, "")))
+        self._creates_role = self._condition("CreatesRole", Fn.condition_equals(self._own_role, ""))
+        role = _resource(function.role, iam.CfnRole)
+        role.cfn_options.condition = self._creates_role
+        boundary = Fn.condition_if(has_boundary.logical_id, self._boundary, cdk.Aws.NO_VALUE)
+        role.add_property_override("PermissionsBoundary", boundary)
+        resource = _resource(function, lambda_.CfnFunction)
+        chosen = Fn.condition_if(self._creates_role.logical_id, role.attr_arn, self._own_role)
         resource.add_property_override("Role", chosen)
         resource.add_override("Properties.Code", code)
-        # The role may not be there; where it is, the function's Role refers to it.
+        # The role may not exist; if it does, the function's Role refers to it.
         resource.add_deletion_override("DependsOn")
 
-    def _grant(self, role: iam.IRole | None) -> None:
-        also_forced = Fn.condition_if(self._may_force.logical_id, "true", cdk.Aws.NO_VALUE)
-        of_request = limits(self._regions, force=("false", also_forced))
-        through = {"StringLike": {"kms:ViaService": f"secretsmanager.*.{cdk.Aws.URL_SUFFIX}"}}
+    def _add_permissions(self, role: iam.IRole | None) -> None:
+        force = Fn.condition_if(self._may_force.logical_id, "true", cdk.Aws.NO_VALUE)
+        of_request = request_conditions(self._regions, force=("false", force))
+        services = [f"secretsmanager.*.{suffix}" for suffix in ("amazonaws.com", cdk.Aws.URL_SUFFIX)]
+        through = {"StringLike": {"kms:ViaService": services}}
+        of_secrets = {"StringLike": {"kms:ViaService": services, ENCRYPTION_CONTEXT: self._secrets}}
+        any_key = [self.format_arn(service="kms", region="*", account="*", resource="key/*")]
         has_keys = Fn.condition_not(Fn.condition_equals(Fn.join("", self._keys), ""))
-        may_use_keys = self._if_role_is_made("MayUseKeys", has_keys)
-        may_promote = self._if_role_is_made("MayPromote", self._may_promote)  # type: ignore[arg-type]
+        may_use_keys = self._condition("MayUseKeys", self._creates_role, has_keys)
+        may_promote = self._condition("MayPromote", self._creates_role, self._may_promote)
         for name, actions, resources, conditions, when in (
-            ("Replicate", (*DESCRIBE, *REPLICATE), self._secrets, of_request, self._makes_role),
+            ("Replicate", (*DESCRIBE, *REPLICATE, *REMOVE), self._secrets, of_request, self._creates_role),
+            ("Tag", TAG, self._secrets, OWN_TAGS, self._creates_role),
             ("Promote", PROMOTE, self._secrets, None, may_promote),
-            ("UseKeys", (*DECRYPT, *ENCRYPT), self._keys, through, may_use_keys),
+            ("Decrypt", DECRYPT, any_key, of_secrets, self._creates_role),
+            ("UseKeys", ENCRYPT, self._keys, through, may_use_keys),
+            ("DescribeKeys", DESCRIBE_KEY, self._keys, None, may_use_keys),
         ):
             statement = iam.PolicyStatement(actions=list(actions), resources=resources, conditions=conditions)
             policy = iam.ManagedPolicy(self, name, roles=[role] if role else [], statements=[statement])
-            resource = policy.node.default_child
-            assert isinstance(resource, iam.CfnManagedPolicy)  # noqa: S101
-            resource.cfn_options.condition = when
+            _resource(policy, iam.CfnManagedPolicy).cfn_options.condition = when
 
-    def _if_role_is_made(self, name: str, condition: cdk.ICfnConditionExpression) -> cdk.CfnCondition:
-        both = Fn.condition_and(self._makes_role, condition)  # type: ignore[arg-type]  # jsii's protocols ask for more
-        return cdk.CfnCondition(self, name, expression=both)
+
+def _resource(construct: Any, kind: type[_Resource]) -> _Resource:
+    """The resource of a construct."""
+    resource = construct.node.default_child
+    if not isinstance(resource, kind):
+        raise TypeError(f"{construct.node.path} has no {kind.__name__}")
+    return resource

@@ -1,4 +1,4 @@
-"""The app that ``cdk deploy`` runs: what its context may say."""
+"""The app that ``cdk deploy`` runs, and its context."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def synthesize(**context: object) -> dict[str, Any]:
     return dict(resource["Properties"])
 
 
-def test_without_context_it_is_the_demos_stack() -> None:
+def test_without_context_it_creates_a_secret_for_the_demo() -> None:
     properties = synthesize()
     assert properties["ReplicaRegions"] == [{"Region": "eu-west-3"}, {"Region": "us-east-1"}]
     assert list(properties["SecretId"]) == ["Ref"]
@@ -57,11 +57,11 @@ def test_regions_are_json_or_the_aws_clis_shorthand(given: object, regions: list
         ),
     ],
 )
-def test_an_existing_secret_by_name_or_arn(secret_id: str, sent: str) -> None:
+def test_an_existing_secret_is_given_by_name_or_arn(secret_id: str, sent: str) -> None:
     assert synthesize(secretId=secret_id)["SecretId"] == sent
 
 
-def test_the_other_two() -> None:
+def test_force_and_the_removal_policy() -> None:
     properties = synthesize(forceOverwriteReplicaSecret="true", replicaRemovalPolicy="Retain")
     assert (properties["ForceOverwriteReplicaSecret"], properties["ReplicaRemovalPolicy"]) == (True, "Retain")
 
@@ -69,25 +69,28 @@ def test_the_other_two() -> None:
 @pytest.mark.parametrize(
     ("context", "message"),
     [
-        ({"replicaRegions": " "}, "context replicaRegions is ' ': to have no replicas, give []"),
+        ({"replicaRegions": " "}, "context replicaRegions is ' ': for no replicas, use []"),
         ({"replicaRegions": '[{"Region": "eu-west-3", "KmsKeyId": 5}]'}, "is not understood"),
         ({"replicaRegions": "[true]"}, "True is not understood"),
-        ({"replicaRegion": "x"}, "context replicaRegion is 'x': there is no such key; did you mean replicaRegions?"),
-        ({"secretID": "x"}, "context secretID is 'x': there is no such key; did you mean secretId?"),
+        ({"replicaRegion": "x"}, "context replicaRegion is 'x': unknown key; did you mean replicaRegions?"),
+        ({"secretID": "x"}, "context secretID is 'x': unknown key; did you mean secretId?"),
         ({"replicaRemovelPolicy": "Retain"}, "did you mean replicaRemovalPolicy?"),
-        ({"replicaRegions": "[eu-west-3"}, "this is no JSON"),
-        ({"replicaRegions": '{"Region": "eu-west-3"}'}, "a JSON list, as"),
+        ({"replicaRegions": "[eu-west-3"}, "not valid JSON"),
+        ({"replicaRegions": '{"Region": "eu-west-3"}'}, "a JSON list such as"),
         ({"replicaRegions": '[{"region": "eu-west-3"}]'}, "is not understood"),
         ({"replicaRegions": "Region=eu-west-3,Key=x"}, "is not understood"),
         ({"replicaRegions": "Region=eu-west-3,Region=us-east-1"}, "is not understood"),
-        ({"replicaRegions": '["us-west-2"]'}, "the Region of the primary itself"),
-        ({"replicaRegions": '["Europe"]'}, "which is no Region"),
-        ({"secretId": ""}, "context secretId is '': give the name of a secret, or its ARN"),
-        ({"secretId": "arn:aws:s3:::bucket"}, "give the name of a secret"),
-        ({"forceOverwriteReplicaSecret": "yes"}, "context forceOverwriteReplicaSecret is 'yes': use true or false"),
+        ({"replicaRegions": '["us-west-2"]'}, "the primary's own Region"),
+        ({"replicaRegions": '["Europe"]'}, "which is not a Region name"),
+        ({"secretId": ""}, "context secretId is '': expected the name or ARN of a secret"),
+        ({"secretId": "arn:aws:s3:::bucket"}, "expected the name or ARN of a secret"),
+        (
+            {"forceOverwriteReplicaSecret": "yes"},
+            "context forceOverwriteReplicaSecret is 'yes': expected true or false",
+        ),
         (
             {"replicaRemovalPolicy": "delete"},
-            "context replicaRemovalPolicy is 'delete': use one of Delete, Retain, Promote",
+            "context replicaRemovalPolicy is 'delete': expected one of Delete, Retain, Promote",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""The construct: what it synthesizes, and what it refuses."""
+"""The construct: what it synthesizes, and what it rejects."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_the_resource_has_the_properties_of_the_contract(stack: cdk.Stack) -> No
         regions=["us-east-1", ReplicaRegion("eu-west-3", encryption_key="alias/app")],
         force_overwrite=True,
         replica_removal_policy=ReplicaRemovalPolicy.PROMOTE,
-        timeout=cdk.Duration.minutes(5),
+        service_timeout=cdk.Duration.minutes(5),
     )
     (resource,) = resources(stack, "Custom::ReplicatedSecret").values()
     token = resource["Properties"].pop("ServiceToken")
@@ -50,7 +50,7 @@ def test_the_resource_has_the_properties_of_the_contract(stack: cdk.Stack) -> No
     }
 
 
-def test_without_a_secret_it_makes_one(stack: cdk.Stack) -> None:
+def test_without_a_secret_it_creates_one(stack: cdk.Stack) -> None:
     replicated = ReplicatedSecret(stack, "Database", regions=["eu-west-3"])
     (logical_id,) = resources(stack, "AWS::SecretsManager::Secret")
     (resource,) = resources(stack, "Custom::ReplicatedSecret").values()
@@ -75,21 +75,21 @@ def test_the_function_runs_the_bundle(stack: cdk.Stack) -> None:
     )
 
 
-def test_one_function_for_each_stack_whose_logical_id_never_changes(stack: cdk.Stack) -> None:
+def test_each_stack_has_one_function_with_a_stable_logical_id(stack: cdk.Stack) -> None:
     for name in ("One", "Two"):
         ReplicatedSecret(stack, name, regions=["eu-west-3"])
     assert ReplicationProvider.get_or_create(stack) is ReplicationProvider.get_or_create(stack)
     assert list(resources(stack, "AWS::Lambda::Function")) == ["ReplicatedSecretProviderHandler8D33F5B0"]
 
 
-def test_a_secret_imported_by_name_is_called_by_it(stack: cdk.Stack) -> None:
+def test_a_secret_imported_by_name_is_addressed_by_its_name(stack: cdk.Stack) -> None:
     secret = sm.Secret.from_secret_name_v2(stack, "Imported", "app/database")
     ReplicatedSecret(stack, "Database", secret=secret, regions=["eu-west-3"])
     (resource,) = resources(stack, "Custom::ReplicatedSecret").values()
     assert resource["Properties"]["SecretId"] == "app/database"
 
 
-def test_what_a_stack_gets_back(stack: cdk.Stack) -> None:
+def test_outputs_and_attributes(stack: cdk.Stack) -> None:
     replicated = ReplicatedSecret(stack, "Database", regions=["eu-west-3"])
     replicated.add_outputs()
     outputs = Template.from_stack(stack).find_outputs("*")
@@ -105,37 +105,41 @@ def test_what_a_stack_gets_back(stack: cdk.Stack) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"regions": "eu-west-3"}, r"regions is 'eu-west-3': give a list"),
-        ({"regions": None}, "regions is None: give a list"),
-        ({"regions": [True]}, "regions holds True: give Region names"),
-        ({"regions": ["eu-west-3"], "replica_removal_policy": "Retain"}, "use a ReplicaRemovalPolicy"),
-        ({"regions": ["eu-west-3"], "force_overwrite": "false"}, "use True or False"),
+        ({"regions": "eu-west-3"}, r"regions is 'eu-west-3': expected a list"),
+        ({"regions": None}, "regions is None: expected a list"),
+        ({"regions": [True]}, "regions contains True: expected Region names"),
+        ({"regions": ["eu-west-3"], "replica_removal_policy": "Retain"}, "expected a ReplicaRemovalPolicy"),
+        ({"regions": ["eu-west-3"], "force_overwrite": "false"}, "expected True or False"),
         (
             {"regions": [ReplicaRegion("eu-west-3", encryption_key="arn:aws:kms:us-east-1:000000000000:key/1")]},
             "the encryption_key for eu-west-3 is in us-east-1",
         ),
-        ({"regions": ["Europe"]}, "'Europe', which is no Region"),
+        ({"regions": ["Europe"]}, "'Europe', which is not a Region name"),
         ({"regions": ["eu-west-3", ReplicaRegion("eu-west-3")]}, "eu-west-3 twice"),
-        ({"regions": ["us-west-2"]}, "'us-west-2', the Region of the primary itself"),
-        ({"regions": ["eu-west-3"], "timeout": cdk.Duration.seconds(5)}, "timeout is 5 s"),
-        ({"regions": ["eu-west-3"], "timeout": cdk.Duration.hours(2)}, "timeout is 7200 s"),
-        ({"regions": ["eu-west-3"], "timeout": cdk.Duration.millis(500)}, "timeout is 0.5 s"),
+        ({"regions": ["us-west-2"]}, "'us-west-2', which is the primary's own Region"),
+        ({"regions": ["eu-west-3"], "service_timeout": cdk.Duration.seconds(5)}, "service_timeout is 5 s"),
+        ({"regions": ["eu-west-3"], "service_timeout": cdk.Duration.hours(2)}, "service_timeout is 7200 s"),
+        ({"regions": ["eu-west-3"], "service_timeout": cdk.Duration.millis(500)}, "service_timeout is 0.5 s"),
     ],
 )
-def test_what_cannot_work_is_refused_at_synth(stack: cdk.Stack, arguments: dict[str, Any], message: str) -> None:
+def test_invalid_arguments_are_rejected_at_synthesis(stack: cdk.Stack, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises((ValueError, TypeError), match=message):
         ReplicatedSecret(stack, "Database", **arguments)
 
 
-def test_a_replica_that_is_declared_twice_in_one_app_is_refused(stack: cdk.Stack) -> None:
+def test_a_replica_declared_twice_in_one_app_fails_synthesis(stack: cdk.Stack) -> None:
     secret = sm.Secret(stack, "Mine")
     ReplicatedSecret(stack, "One", secret=secret, regions=["eu-west-3"])
     ReplicatedSecret(stack, "Two", secret=secret, regions=["us-east-1"])
-    with pytest.raises(ValueError, match="App/Three replicates App/Mine to us-east-1, and so does App/Two"):
-        ReplicatedSecret(stack, "Three", secret=secret, regions=["us-east-1"])
+    ReplicatedSecret(stack, "Three", secret=secret, regions=["us-east-1"])
+    app: Any = stack.node.root
+    message = r"\[App/Three\] us-east-1 is also a replica Region of App/Mine in App/Two: declare a replica once"
+    with pytest.raises(RuntimeError, match=message) as raised:
+        app.synth()
+    assert str(raised.value).count("declare a replica once") == 1
 
 
-def test_one_replicated_secret_may_depend_on_another_and_use_another_stacks_provider(stack: cdk.Stack) -> None:
+def test_replicated_secrets_may_depend_on_each_other_and_share_a_provider(stack: cdk.Stack) -> None:
     app: Any = stack.node.root
     first = ReplicatedSecret(stack, "First", regions=["eu-west-3"])
     second = ReplicatedSecret(stack, "Second", regions=["eu-west-3"])
@@ -148,19 +152,41 @@ def test_one_replicated_secret_may_depend_on_another_and_use_another_stacks_prov
     Template.from_stack(stack).resource_count_is("AWS::Lambda::Function", 1)
 
 
-def test_outputs_of_the_same_id_in_two_places_are_two(stack: cdk.Stack) -> None:
+def test_the_main_resource_is_called_resource(stack: cdk.Stack) -> None:
+    replicated = ReplicatedSecret(stack, "Database", regions=["eu-west-3"])
+    assert replicated.node.default_child is replicated.node.find_child("Resource")
+    (logical_id,) = resources(stack, "Custom::ReplicatedSecret")
+    assert logical_id == "DatabaseB269D8BB"
+
+
+def test_the_cdks_own_replica_region_is_accepted(stack: cdk.Stack) -> None:
+    key = kms.Key.from_key_arn(stack, "Key", f"arn:aws:kms:eu-west-3:{ACCOUNT}:key/1234")
+    regions = [sm.ReplicaRegion(region="eu-west-3", encryption_key=key), sm.ReplicaRegion(region="us-east-1")]
+    ReplicatedSecret(stack, "Database", regions=regions)
+    (resource,) = resources(stack, "Custom::ReplicatedSecret").values()
+    assert resource["Properties"]["ReplicaRegions"] == [
+        {"Region": "eu-west-3", "KmsKeyId": key.key_arn},
+        {"Region": "us-east-1"},
+    ]
+
+
+def test_outputs_of_constructs_with_the_same_id_differ(stack: cdk.Stack) -> None:
     for place in ("One", "Two"):
         ReplicatedSecret(Construct(stack, place), "Inner", regions=["eu-west-3"]).add_outputs()
     assert {"OneInnerArn", "TwoInnerArn"} <= set(Template.from_stack(stack).find_outputs("*"))
 
 
-def test_a_key_for_a_secret_that_is_given_is_refused(stack: cdk.Stack) -> None:
-    secret = sm.Secret.from_secret_complete_arn(stack, "Imported", ARN)
-    with pytest.raises(ValueError, match="encryption_key is for a new secret, and secret is given"):
-        ReplicatedSecret(stack, "Database", secret=secret, encryption_key=kms.Key(stack, "Key"), regions=["eu-west-3"])
+@pytest.mark.parametrize("how", ["new", "imported with a key"])
+def test_a_key_beside_a_secret_whose_key_is_known_is_rejected(stack: cdk.Stack, how: str) -> None:
+    key = kms.Key(stack, "Key")
+    secret: sm.ISecret = sm.Secret(stack, "New")
+    if how != "new":
+        secret = sm.Secret.from_secret_attributes(stack, "Imported", secret_complete_arn=ARN, encryption_key=key)
+    with pytest.raises(ValueError, match="whose key is not known, but the key of secret is known: omit encryption_key"):
+        ReplicatedSecret(stack, "Database", secret=secret, encryption_key=key, regions=["eu-west-3"])
 
 
-def test_tokens_skip_what_cannot_be_known() -> None:
+def test_tokens_are_not_checked() -> None:
     agnostic = cdk.Stack(cdk.App(), "Agnostic")
     region = cdk.CfnParameter(agnostic, "Region").value_as_string
     replicated = ReplicatedSecret(agnostic, "Database", regions=[region, "eu-west-3"])

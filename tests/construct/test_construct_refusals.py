@@ -1,4 +1,4 @@
-"""What ReplicatedSecret refuses at synth, and the tokens that it cannot know."""
+"""What ReplicatedSecret rejects at synthesis, and the tokens that it cannot check."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from aws_cdk.assertions import Template
 from cdk_replicated_secret import ReplicaRegion, ReplicatedSecret
 
 ACCOUNT = "000000000000"
+WRONG: Any = 5
 
 
 def stack_in(region: str | None, app: cdk.App | None = None, name: str = "App") -> cdk.Stack:
@@ -43,27 +44,38 @@ def arn(region: str, name: str = "app/database-AbCdEf", partition: str = "aws") 
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        ({"regions": "eu-west-3"}, "regions is 'eu-west-3': give a list"),
-        ({"regions": {"eu-west-3"}}, "regions is {'eu-west-3'}: give a list"),
-        ({"regions": ["Europe"]}, "regions holds 'Europe', which is no Region: write one like 'eu-west-3'"),
-        ({"regions": ["eu-west-3"], "secret": "app/database"}, "secret is 'app/database': import it"),
-        ({"regions": ["eu-west-3"], "timeout": 300}, "timeout is 300: give a Duration"),
-        ({"regions": ["eu-west-3"], "secret": 3}, "secret is 3: give a Secret, as"),
-        ({"regions": ["eu-west-3"], "encryption_key": "alias/app"}, "encryption_key is 'alias/app': give a key"),
-        ({"regions": ["eu-west-3"], "provider": "arn:aws"}, "provider is 'arn:aws': give a ReplicationProvider"),
-        ({"regions": [ReplicaRegion("eu-west-3", encryption_key=5)]}, "the encryption_key for eu-west-3 is 5: give a"),  # type: ignore[arg-type]
+        ({"regions": "eu-west-3"}, "regions is 'eu-west-3': expected a list"),
+        ({"regions": {"eu-west-3"}}, "regions is {'eu-west-3'}: expected a list"),
+        (
+            {"regions": ["Europe"]},
+            "regions contains 'Europe', which is not a Region name; expected something like 'eu-west-3'",
+        ),
+        (
+            {"regions": ["eu-west-3"], "secret": "app/database"},
+            "secret is 'app/database': expected a secret; import it, for example with Secret.from_secret",
+        ),
+        ({"regions": ["eu-west-3"], "service_timeout": 300}, "service_timeout is 300: expected a Duration"),
+        ({"regions": ["eu-west-3"], "secret": 3}, "secret is 3: expected a secret; import it"),
+        ({"regions": ["eu-west-3"], "encryption_key": "alias/app"}, "encryption_key is 'alias/app': expected a key"),
+        ({"regions": ["eu-west-3"], "provider": "arn:aws"}, "provider is 'arn:aws': expected a ReplicationProvider"),
+        (
+            {"regions": [ReplicaRegion("eu-west-3", encryption_key=WRONG)]},
+            "the encryption_key for eu-west-3 is 5: expected a key, or its ARN, ID or alias",
+        ),
     ],
 )
-def test_a_refusal_names_the_construct_the_value_and_the_fix(
+def test_an_error_names_the_construct_the_value_and_the_fix(
     stack: cdk.Stack, arguments: dict[str, Any], error: str
 ) -> None:
-    with pytest.raises((TypeError, ValueError)) as refusal:
+    with pytest.raises((TypeError, ValueError)) as error_info:
         ReplicatedSecret(stack, "Database", **arguments)
-    assert str(refusal.value).startswith(f"App/Database: {error}")
+    assert str(error_info.value).startswith(f"App/Database: {error}")
 
 
-def test_a_single_token_is_no_list(stack: cdk.Stack) -> None:
-    with pytest.raises(TypeError, match=r'App/Database: regions is .*Token.*: give a list, as regions=\["eu-west-3"\]'):
+def test_a_single_token_is_not_a_list(stack: cdk.Stack) -> None:
+    with pytest.raises(
+        TypeError, match=r'App/Database: regions is .*Token.*: expected a list, for example regions=\["eu-west-3"\]'
+    ):
         ReplicatedSecret(stack, "Database", regions=token(stack))
 
 
@@ -77,7 +89,7 @@ def test_a_single_token_is_no_list(stack: cdk.Stack) -> None:
 )
 def test_replicas_stay_in_the_primarys_partition(own: str, region: str, partitions: tuple[str, str]) -> None:
     with pytest.raises(
-        ValueError, match=f"{region}', of partition {partitions[0]}, .* {own} of {partitions[1]}: list only"
+        ValueError, match=f"{region}', which is in partition {partitions[0]}, .* {own} of {partitions[1]}: list only"
     ):
         ReplicatedSecret(stack_in(own), "Database", regions=[region])
 
@@ -85,7 +97,7 @@ def test_replicas_stay_in_the_primarys_partition(own: str, region: str, partitio
 def test_the_partition_is_that_of_an_imported_primary() -> None:
     agnostic = stack_in(None)
     secret = sm.Secret.from_secret_complete_arn(agnostic, "Imported", arn("cn-north-1", partition="aws-cn"))
-    with pytest.raises(ValueError, match="of partition aws, and the primary is in cn-north-1"):
+    with pytest.raises(ValueError, match="in partition aws, but the primary is in cn-north-1"):
         ReplicatedSecret(agnostic, "Database", secret=secret, regions=["eu-west-3"])
 
 
@@ -96,14 +108,14 @@ def test_a_new_region_and_one_of_the_same_partition_are_fine(region: str) -> Non
     assert properties(stack)["ReplicaRegions"] == [{"Region": region}]
 
 
-def test_the_own_region_is_the_imported_primarys(stack: cdk.Stack) -> None:
+def test_an_imported_primary_has_its_own_region(stack: cdk.Stack) -> None:
     secret = sm.Secret.from_secret_complete_arn(stack, "Imported", arn("eu-west-3"))
     ReplicatedSecret(stack, "Here", secret=secret, regions=["us-west-2"])
-    with pytest.raises(ValueError, match="'eu-west-3', the Region of the primary itself"):
+    with pytest.raises(ValueError, match="'eu-west-3', which is the primary's own Region"):
         ReplicatedSecret(stack, "There", secret=secret, regions=["eu-west-3"])
 
 
-def test_in_a_stack_of_any_region_neither_can_be_known() -> None:
+def test_an_environment_agnostic_stack_is_not_checked() -> None:
     agnostic = stack_in(None)
     ReplicatedSecret(agnostic, "Database", regions=["eu-west-3", "cn-north-1"])
     assert len(properties(agnostic)["ReplicaRegions"]) == 2
@@ -117,12 +129,12 @@ def test_a_region_may_be_a_token_and_only_the_same_one_is_listed_twice(stack: cd
         ReplicatedSecret(stack, "Twice", regions=[region, region])
 
 
-def test_a_token_of_a_region_has_an_arn_and_no_status_of_its_own(stack: cdk.Stack) -> None:
+def test_a_region_token_has_an_arn_but_no_status(stack: cdk.Stack) -> None:
     region = token(stack)
     replicated = ReplicatedSecret(stack, "Database", regions=[region])
     assert {"Ref": "Text"} in stack.resolve(replicated.replica_arn(region))["Fn::Join"][1]
     with pytest.raises(
-        ValueError, match=r"App/Database: region is .* known at deployment only: .* use replication_status"
+        ValueError, match=r"App/Database: region is .* known only at deployment: .* use replication_status"
     ):
         replicated.status(region)
 
@@ -140,9 +152,9 @@ def test_the_list_itself_may_be_a_token(stack: cdk.Stack, as_list: str) -> None:
     assert ":eu-west-3:" in json.dumps(stack.resolve(replicated.replica_arn("eu-west-3")))
 
 
-def test_a_timeout_may_be_a_token(stack: cdk.Stack) -> None:
+def test_a_service_timeout_may_be_a_token(stack: cdk.Stack) -> None:
     seconds = cdk.CfnParameter(stack, "Seconds", type="Number").value_as_number
-    ReplicatedSecret(stack, "Database", regions=["eu-west-3"], timeout=cdk.Duration.seconds(seconds))
+    ReplicatedSecret(stack, "Database", regions=["eu-west-3"], service_timeout=cdk.Duration.seconds(seconds))
     assert properties(stack)["ServiceTimeout"] == {"Ref": "Seconds"}
 
 
@@ -152,10 +164,10 @@ def test_a_key_may_be_a_token_and_of_a_token_region(stack: cdk.Stack) -> None:
     assert properties(stack)["ReplicaRegions"] == [{"Region": "eu-west-3", "KmsKeyId": {"Ref": "Text"}}]
 
 
-def test_a_key_construct_of_another_region_is_refused(stack: cdk.Stack) -> None:
+def test_a_key_construct_of_another_region_is_rejected(stack: cdk.Stack) -> None:
     key = kms.Key(stack, "Key")
     with pytest.raises(
-        ValueError, match="App/Database: the encryption_key for eu-west-3 is in us-west-2: give a key in"
+        ValueError, match="App/Database: the encryption_key for eu-west-3 is in us-west-2: use a key in"
     ):
         ReplicatedSecret(stack, "Database", regions=[ReplicaRegion("eu-west-3", encryption_key=key)])
 
@@ -174,11 +186,13 @@ def test_one_secret_imported_in_two_ways_and_two_stacks_is_one(first: str, secon
     app = cdk.App()
     one, two = stack_in("us-west-2", app, "A"), stack_in("us-west-2", app, "B")
     ReplicatedSecret(one, "Database", secret=imports(one, first), regions=["eu-west-3"])
-    with pytest.raises(ValueError, match="B/Database replicates B/One to eu-west-3, and so does A/Database: declare a"):
-        ReplicatedSecret(two, "Database", secret=imports(two, second), regions=["eu-west-3"])
+    ReplicatedSecret(two, "Database", secret=imports(two, second), regions=["eu-west-3"])
+    message = r"\[B/Database\] eu-west-3 is also a replica Region of B/One in A/Database: declare a replica once"
+    with pytest.raises(RuntimeError, match=message):
+        app.synth()
 
 
-def test_names_alike_in_two_places_are_two() -> None:
+def test_the_same_name_in_two_places_means_two_secrets() -> None:
     app = cdk.App()
     for region in ("us-west-2", "us-east-1"):
         other = stack_in(region, app, region)
@@ -186,14 +200,16 @@ def test_names_alike_in_two_places_are_two() -> None:
     for name in ("Agnostic1", "Agnostic2"):
         other = stack_in(None, app, name)
         ReplicatedSecret(other, "Database", secret=imports(other, "name"), regions=["eu-west-3"])
+    app.synth()
 
 
 def test_a_name_that_ends_like_a_suffix_is_not_cut(stack: cdk.Stack) -> None:
     secret = sm.Secret.from_secret_partial_arn(stack, "Mine", arn("us-west-2", "my-secret"))
     ReplicatedSecret(stack, "Database", secret=secret, regions=["eu-west-3"])
-    assert properties(stack)["SecretId"] == "my-secret"
     other = sm.Secret.from_secret_name_v2(stack, "My", "my")
     ReplicatedSecret(stack, "Other", secret=other, regions=["eu-west-3"])
+    found = Template.from_stack(stack).find_resources("Custom::ReplicatedSecret").values()
+    assert [resource["Properties"]["SecretId"] for resource in found] == ["my-secret", "my"]
 
 
 def test_a_partial_arn_of_another_region_stays_an_arn(stack: cdk.Stack) -> None:
@@ -206,8 +222,11 @@ def test_the_same_token_is_the_same_secret(stack: cdk.Stack) -> None:
     text = token(stack)
     one, two = (sm.Secret.from_secret_complete_arn(stack, name, text) for name in ("One", "Two"))
     ReplicatedSecret(stack, "First", secret=one, regions=["eu-west-3"])
-    with pytest.raises(ValueError, match="App/Second replicates App/Two to eu-west-3, and so does App/First"):
-        ReplicatedSecret(stack, "Second", secret=two, regions=["eu-west-3"])
+    ReplicatedSecret(stack, "Second", secret=two, regions=["eu-west-3"])
+    with pytest.raises(
+        RuntimeError, match=r"\[App/Second\] eu-west-3 is also a replica Region of App/Two in App/First"
+    ):
+        Template.from_stack(stack)
 
 
 def test_an_attached_secret_is_the_secret_that_was_attached(stack: cdk.Stack) -> None:
@@ -216,8 +235,9 @@ def test_an_attached_secret_is_the_secret_that_was_attached(stack: cdk.Stack) ->
         stack, "Db", instance_identifier="db", instance_endpoint_address="db", port=3306, security_groups=[]
     )
     ReplicatedSecret(stack, "One", secret=secret.attach(instance), regions=["eu-west-3"])
-    with pytest.raises(ValueError, match="App/Two replicates App/Mine to eu-west-3, and so does App/One"):
-        ReplicatedSecret(stack, "Two", secret=secret, regions=["eu-west-3"])
+    ReplicatedSecret(stack, "Two", secret=secret, regions=["eu-west-3"])
+    with pytest.raises(RuntimeError, match=r"\[App/Two\] eu-west-3 is also a replica Region of App/Mine in App/One"):
+        Template.from_stack(stack)
 
 
 def test_a_secret_that_rds_generated_can_be_replicated(stack: cdk.Stack) -> None:
@@ -243,42 +263,45 @@ def native(stack: cdk.Stack, how: str) -> sm.Secret:
 
 
 @pytest.mark.parametrize("how", ["prop", "property of the resource", "method, afterwards"])
-def test_what_the_secret_replicates_natively_is_refused_at_synth(stack: cdk.Stack, how: str) -> None:
+def test_a_native_replica_of_the_same_region_fails_synthesis(stack: cdk.Stack, how: str) -> None:
     secret = native(stack, how)
     ReplicatedSecret(stack, "Database", secret=secret, regions=["us-east-1", "eu-west-3"])
     if how == "method, afterwards":
         secret.add_replica_region("eu-west-3")
     app: Any = stack.node.root
-    message = r"\[App/Database\] regions holds eu-west-3, and so does the ReplicaRegions of App/Mine/Resource: leave it"
+    message = r"\[App/Database\] eu-west-3 is in regions and also in replica_regions of App/Mine: remove it from one"
     with pytest.raises(RuntimeError, match=message):
         app.synth()
 
 
-def test_natively_to_other_regions_or_to_a_token_is_fine(stack: cdk.Stack) -> None:
+def test_native_replicas_of_other_regions_or_tokens_are_accepted(stack: cdk.Stack) -> None:
     secret = sm.Secret(stack, "Mine", replica_regions=[sm.ReplicaRegion(region="ca-central-1")])
     ReplicatedSecret(stack, "Database", secret=secret, regions=["eu-west-3"])
     secret.add_replica_region(token(stack))
     assert properties(stack)["ReplicaRegions"] == [{"Region": "eu-west-3"}]
 
 
-def test_a_replica_is_not_replicated_on(stack: cdk.Stack) -> None:
+def test_a_replica_cannot_be_replicated(stack: cdk.Stack) -> None:
     replica = ReplicatedSecret(stack, "Database", regions=["eu-west-3"]).replica("eu-west-3")
-    with pytest.raises(ValueError, match="Again: secret is App/Database/Replica0, a replica: replicate its primary"):
+    with pytest.raises(
+        ValueError, match="Again: secret is App/Database/Replica0, which is a replica: replicate its primary"
+    ):
         ReplicatedSecret(stack, "Again", secret=replica, regions=["us-east-1"])
 
 
-def test_a_resource_of_level_1_is_no_secret(stack: cdk.Stack) -> None:
-    with pytest.raises(TypeError, match=r"secret is <.*CfnSecret.*give a Secret"):
-        ReplicatedSecret(stack, "Database", secret=sm.CfnSecret(stack, "Raw"), regions=["eu-west-3"])  # type: ignore[arg-type]
+def test_an_l1_secret_is_rejected(stack: cdk.Stack) -> None:
+    raw: Any = sm.CfnSecret(stack, "Raw")
+    with pytest.raises(TypeError, match=r"secret is <.*CfnSecret.*expected a secret"):
+        ReplicatedSecret(stack, "Database", secret=raw, regions=["eu-west-3"])
 
 
-def test_an_arn_is_no_name(stack: cdk.Stack) -> None:
+def test_a_name_that_is_an_arn_is_rejected(stack: cdk.Stack) -> None:
     secret = sm.Secret.from_secret_name_v2(stack, "Imported", arn("us-west-2"))
-    with pytest.raises(ValueError, match=r"imported by name, and the name is an ARN, .*from_secret_complete_arn"):
+    with pytest.raises(ValueError, match=r"imported by name, but the name is an ARN, .*from_secret_complete_arn"):
         ReplicatedSecret(stack, "Database", secret=secret, regions=["eu-west-3"])
 
 
-def test_a_list_token_is_given_alone(stack: cdk.Stack) -> None:
+def test_a_list_token_has_to_be_the_only_entry(stack: cdk.Stack) -> None:
     regions = cdk.CfnParameter(stack, "Regions", type="CommaDelimitedList").value_as_list
-    with pytest.raises(ValueError, match="a list that is known at deployment only: give it alone"):
+    with pytest.raises(ValueError, match="a list that is known only at deployment: pass it alone"):
         ReplicatedSecret(stack, "Database", regions=[*regions, "eu-west-3"])

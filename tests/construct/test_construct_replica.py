@@ -1,4 +1,4 @@
-"""A replica as a secret: for the stacks of its Region, and for readers in the primary's stack."""
+"""A replica as a secret: for the stacks in its Region, and for readers in the primary's stack."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def plain(value: object) -> object:
     return [plain(inner) for inner in value] if isinstance(value, list) else value
 
 
-def rights(role: iam.Role) -> list[dict[str, Any]]:
+def permissions(role: iam.Role) -> list[dict[str, Any]]:
     stack = cdk.Stack.of(role)
     policies = Template.from_stack(stack).find_resources("AWS::IAM::Policy").values()
     found: list[dict[str, Any]] = []
@@ -79,7 +79,7 @@ def rights(role: iam.Role) -> list[dict[str, Any]]:
 
 
 def of(action: str, role: iam.Role) -> list[dict[str, Any]]:
-    return [statement for statement in rights(role) if action in statement["Action"]]
+    return [statement for statement in permissions(role) if action in statement["Action"]]
 
 
 def readable(role: iam.Role) -> list[Any]:
@@ -108,7 +108,7 @@ def test_a_name_makes_a_partial_arn_and_no_reference_to_the_primarys_stack(
     assert readable(role) == [IN_PARIS.replace("AbCdEf", "??????")]
 
 
-def test_so_does_the_name_of_a_new_secret(primary: cdk.Stack, paris: cdk.Stack) -> None:
+def test_the_name_of_a_new_secret_makes_a_partial_arn_too(primary: cdk.Stack, paris: cdk.Stack) -> None:
     secret = sm.Secret(primary, "Mine", secret_name="app/mine")
     replica = ReplicatedSecret(primary, "Database", secret=secret, regions=["eu-west-3"]).replica("eu-west-3")
     assert str(plain(paris.resolve(replica.secret_arn))).endswith(":secret:app/mine")
@@ -139,7 +139,7 @@ def test_a_generated_name_is_a_reference_across_regions(app: cdk.App) -> None:
     assert ":eu-west-3:" in json.dumps(readable(role))
 
 
-def test_and_explicit_regions_or_cdk_says_so(app: cdk.App, paris: cdk.Stack) -> None:
+def test_a_cross_region_reference_needs_explicit_regions(app: cdk.App, paris: cdk.Stack) -> None:
     replica = ReplicatedSecret(cdk.Stack(app, "Agnostic"), "Database", regions=["eu-west-3"]).replica("eu-west-3")
     replica.grant_read(reader(paris))
     with pytest.raises(RuntimeError, match="references are only supported for stacks"):
@@ -223,14 +223,14 @@ def test_a_key_in_any_form_is_used_through_secrets_manager_in_its_region(
     replica.grant_read(role)
     (decrypt,) = of("kms:Decrypt", role)
     assert decrypt["Resource"] == resource
-    assert decrypt["Condition"].pop("StringEquals") == {"kms:ViaService": "secretsmanager.eu-west-3.amazonaws.com"}
+    assert decrypt["Condition"].pop("StringEquals") == {"kms:ViaService": ["secretsmanager.eu-west-3.amazonaws.com"]}
     assert decrypt["Condition"] == ({"ForAnyValue:StringEquals": {"kms:ResourceAliases": alias}} if alias else {})
     assert replica.encryption_key is not None
     assert ":eu-west-3:" in str(paris.resolve(replica.encryption_key.key_arn))
 
 
 @pytest.mark.parametrize("key", [None, "", "alias/aws/secretsmanager"])
-def test_the_default_key_needs_no_right(primary: cdk.Stack, paris: cdk.Stack, key: str | None) -> None:
+def test_the_default_key_needs_no_permission(primary: cdk.Stack, paris: cdk.Stack, key: str | None) -> None:
     regions = [ReplicaRegion("eu-west-3", encryption_key=key)]
     replica = ReplicatedSecret(primary, "Database", secret=imported(primary), regions=regions).replica("eu-west-3")
     role = reader(paris)
@@ -256,7 +256,9 @@ def test_only_some_version_stages(primary: cdk.Stack, paris: cdk.Stack) -> None:
     )
     role = reader(paris)
     replica.grant_read(role, ["AWSCURRENT"])
-    assert rights(role)[0]["Condition"] == {"ForAnyValue:StringEquals": {"secretsmanager:VersionStage": ["AWSCURRENT"]}}
+    assert permissions(role)[0]["Condition"] == {
+        "ForAnyValue:StringEquals": {"secretsmanager:VersionStage": ["AWSCURRENT"]}
+    }
 
 
 def test_a_replica_can_only_be_read(primary: cdk.Stack) -> None:
@@ -288,7 +290,7 @@ def test_the_replicas_of_a_named_secret_are_exact_in_the_primarys_stack(primary:
     assert readable(role)[1] == primary.resolve(replicated.replica_arn("eu-west-3"))
 
 
-def test_and_for_all_keys(primary: cdk.Stack) -> None:
+def test_one_grant_covers_all_keys(primary: cdk.Stack) -> None:
     primary_key = kms.Key.from_key_arn(primary, "Key", KEY.replace("eu-west-3", "us-west-2"))
     replicated = ReplicatedSecret(
         primary,
@@ -298,10 +300,9 @@ def test_and_for_all_keys(primary: cdk.Stack) -> None:
     )
     role = reader(primary)
     replicated.grant_read(role)
-    via = "secretsmanager.{}.amazonaws.com"
     assert [(s["Resource"], s["Condition"]["StringEquals"]["kms:ViaService"]) for s in of("kms:Decrypt", role)] == [
-        (KEY.replace("eu-west-3", "us-west-2"), via.format("us-west-2")),
-        (KEY, via.format("eu-west-3")),
+        (KEY.replace("eu-west-3", "us-west-2"), ["secretsmanager.us-west-2.amazonaws.com"]),
+        (KEY, ["secretsmanager.eu-west-3.amazonaws.com"]),
     ]
 
 
@@ -312,21 +313,21 @@ def test_regions_limit_the_grant(primary: cdk.Stack) -> None:
     assert readable(role) == [ARN, IN_PARIS]
 
 
-def test_a_grant_for_a_region_that_is_not_declared_is_refused_as_a_whole(primary: cdk.Stack) -> None:
+def test_a_grant_with_an_undeclared_region_is_rejected_as_a_whole(primary: cdk.Stack) -> None:
     replicated = ReplicatedSecret(primary, "Database", secret=imported(primary), regions=["eu-west-3", "us-east-1"])
     role = reader(primary)
     with pytest.raises(ValueError, match="is not replicated to sa-east-1: its Regions are eu-west-3, us-east-1"):
         replicated.grant_read(role, regions=["eu-west-3", "sa-east-1"])
-    assert not rights(role)
-    with pytest.raises(TypeError, match=r"regions is 'eu-west-3': give a list"):
+    assert not permissions(role)
+    with pytest.raises(TypeError, match=r"regions is 'eu-west-3': expected a list"):
         replicated.grant_read(role, regions="eu-west-3")
 
 
-def test_where_the_regions_are_a_list_token_a_grant_names_them(primary: cdk.Stack) -> None:
+def test_with_a_list_token_a_grant_has_to_name_the_regions(primary: cdk.Stack) -> None:
     parameter = cdk.CfnParameter(primary, "Regions", type="CommaDelimitedList")
     replicated = ReplicatedSecret(primary, "Database", secret=imported(primary), regions=parameter.value_as_list)
     role = reader(primary)
-    with pytest.raises(ValueError, match=r"us-west-2/Database: its Regions are known at deployment only: name those"):
+    with pytest.raises(ValueError, match=r"us-west-2/Database: its Regions are known only at deployment: name those"):
         replicated.grant_read(role)
     replicated.grant_read(role, regions=["eu-west-3"])
     assert readable(role) == [ARN, IN_PARIS]

@@ -1,12 +1,14 @@
-"""The construct on local AWS with IAM enforced: the function has the rights that its role has, and no others."""
+"""The construct on local AWS with IAM enforced: the function has the permissions of its role, and no others."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
+import boto3
 import pytest
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as sm
@@ -61,7 +63,7 @@ def events(aws: LocalAws) -> list[str]:
     return [event["ResourceStatusReason"] for event in told if event["ResourceStatus"].endswith("FAILED")]
 
 
-def test_the_rights_last_for_as_long_as_they_are_needed(
+def test_the_permissions_last_for_as_long_as_they_are_needed(
     aws: LocalAws, deploy: Callable[[Callable[[cdk.Stack], Any]], None]
 ) -> None:
     """A Region is dropped, a secret is replaced by another, a whole replicated secret is taken out, one is promoted."""
@@ -102,7 +104,7 @@ def test_the_rights_last_for_as_long_as_they_are_needed(
     assert not any(exists(aws, name, PARIS) for name in ("one", "two", "three"))
 
 
-def test_customer_keys_on_both_sides_are_used_with_the_rights_that_the_role_has(
+def test_customer_keys_on_both_sides_are_used_with_the_permissions_of_the_role(
     aws: LocalAws, deploy: Callable[[Callable[[cdk.Stack], Any]], None]
 ) -> None:
     key_in_paris = aws.client("kms", PARIS).create_key()["KeyMetadata"]["Arn"]
@@ -116,6 +118,66 @@ def test_customer_keys_on_both_sides_are_used_with_the_rights_that_the_role_has(
     assert replicas(aws, "with-keys") == [PARIS]
     (entry,) = aws.client("secretsmanager").describe_secret(SecretId="with-keys")["ReplicationStatus"]
     assert entry["KmsKeyId"] == key_in_paris
+
+
+def test_an_existing_secret_with_a_customer_key_is_replicated_without_naming_the_key(
+    aws: LocalAws, deploy: Callable[[Callable[[cdk.Stack], Any]], None]
+) -> None:
+    key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
+    aws.client("secretsmanager").create_secret(Name="with-a-key", SecretString="value", KmsKeyId=key)
+
+    def by_name(stack: cdk.Stack) -> None:
+        secret = sm.Secret.from_secret_name_v2(stack, "Existing", "with-a-key")
+        ReplicatedSecret(stack, "Replicated", secret=secret, regions=[PARIS])
+
+    deploy(by_name)
+    assert replicas(aws, "with-a-key") == [PARIS]
+
+
+@pytest.mark.parametrize(
+    ("condition", "allowed"),
+    [
+        ({"kms:ViaService": f"secretsmanager.{REGION}.amazonaws.com"}, True),
+        ({"kms:ViaService": f"secretsmanager.{PARIS}.amazonaws.com"}, False),
+        ({"kms:EncryptionContext:SecretARN": "its own"}, True),
+        ({"kms:EncryptionContext:SecretARN": "another"}, False),
+    ],
+)
+def test_local_aws_enforces_the_conditions_on_decrypting(
+    aws: LocalAws, condition: dict[str, str], allowed: bool, request: pytest.FixtureRequest
+) -> None:
+    key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
+    name = f"condition-{request.node.callspec.indices['condition']}"
+    arn = aws.client("secretsmanager").create_secret(Name=name, SecretString="value", KmsKeyId=key)["ARN"]
+    ((condition_key, value),) = condition.items()
+    value = {"its own": arn, "another": f"{arn[:-7]}-AbCdEf"}.get(value, value)
+    statements = [
+        {"Effect": "Allow", "Action": "secretsmanager:*", "Resource": "*"},
+        {
+            "Effect": "Allow",
+            "Action": "kms:Decrypt",
+            "Resource": "*",
+            "Condition": {"StringEquals": {condition_key: value}},
+        },
+    ]
+    iam = aws.client("iam")
+    iam.create_user(UserName=name)
+    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    iam.put_user_policy(UserName=name, PolicyName="Replicate", PolicyDocument=document)
+    made = iam.create_access_key(UserName=name)["AccessKey"]
+    client = boto3.client(
+        "secretsmanager",
+        region_name=REGION,
+        endpoint_url=aws.endpoint,
+        aws_access_key_id=made["AccessKeyId"],
+        aws_secret_access_key=made["SecretAccessKey"],
+    )
+    client.replicate_secret_to_regions(SecretId=arn, AddReplicaRegions=[{"Region": PARIS}])
+    status = "InProgress"
+    while status == "InProgress":
+        (entry,) = aws.client("secretsmanager").describe_secret(SecretId=arn)["ReplicationStatus"]
+        status = entry["Status"]
+    assert status == ("InSync" if allowed else "Failed")
 
 
 def test_a_hundred_in_one_stack(aws: LocalAws, deploy: Callable[[Callable[[cdk.Stack], Any]], None]) -> None:

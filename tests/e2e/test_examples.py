@@ -115,7 +115,7 @@ def test_the_consumer_may_read_the_replica_only(assemblies: dict[str, Path]) -> 
     assert variables["SECRET_ARN"] == _arn(f"secretsmanager:{PARIS}:{ACCOUNT}:secret:app/consumed")
 
 
-def test_one_function_serves_two_stacks_which_give_it_their_rights(assemblies: dict[str, Path]) -> None:
+def test_two_stacks_add_their_permissions_to_one_function(assemblies: dict[str, Path]) -> None:
     example = Assembly(assemblies["one_provider"])
     assert len(example.resources("AWS::Lambda::Function")) == 1
     for stack in ("Orders", "Invoices"):

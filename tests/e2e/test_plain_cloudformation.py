@@ -232,9 +232,17 @@ def policy(statement: dict[str, Any]) -> str:
 
 
 LIVES = (
-    existing_secret, new_secret, each_region, customer_keys, promote_on_delete, a_secret_that_is_not_there,
-    alarms, handed_over, from_native_regions, a_role_and_a_boundary_of_ones_own,
-)  # fmt: skip
+    existing_secret,
+    new_secret,
+    each_region,
+    customer_keys,
+    promote_on_delete,
+    a_secret_that_is_not_there,
+    alarms,
+    handed_over,
+    from_native_regions,
+    a_role_and_a_boundary_of_ones_own,
+)
 
 
 @pytest.fixture(scope="module")

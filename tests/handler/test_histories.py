@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_histories() -> None:
-    command = [sys.executable, "-m", "tools.soak", "--seed", "1", "--rounds", "8", "--examples", "250", "--steps", "12"]
+    command = [sys.executable, "-m", "tools.soak", "--seed", "1", "--rounds", "8"]
     path = os.pathsep.join([str(ROOT), str(ROOT / "handler")])
     done = subprocess.run(
         command, cwd=ROOT, env=os.environ | {"PYTHONPATH": path}, text=True, capture_output=True, check=False

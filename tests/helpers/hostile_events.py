@@ -15,11 +15,24 @@ LONGEST_ID = 1024
 OTHER_ACCOUNT = f"arn:aws:secretsmanager:{PRIMARY}:999999999999:secret:app/database-AbCdEf"
 # What somebody would put into a property to break out of it.
 HOSTILE = (
-    OTHER_ACCOUNT, "*", "arn:aws:secretsmanager:*:*:secret:*", "a" * 2048, "a" * 2049, "app/database\x00", "\u202e",
-    "app/database\r\nX-Amz-Target: secretsmanager.DeleteSecret", '{"SecretId": "app/other"}', "../../app/other",
-    "${SecretId}", "{{resolve:secretsmanager:app/other}}", "'; untag", "eu-west-3,us-east-1",
-    " eu-west-3", "", "\ud800",
-)  # fmt: skip
+    OTHER_ACCOUNT,
+    "*",
+    "arn:aws:secretsmanager:*:*:secret:*",
+    "a" * 2048,
+    "a" * 2049,
+    "app/database\x00",
+    "\u202e",
+    "app/database\r\nX-Amz-Target: secretsmanager.DeleteSecret",
+    '{"SecretId": "app/other"}',
+    "../../app/other",
+    "${SecretId}",
+    "{{resolve:secretsmanager:app/other}}",
+    "'; untag",
+    "eu-west-3,us-east-1",
+    " eu-west-3",
+    "",
+    "\ud800",
+)
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.sampled_from(HOSTILE),
     lambda inner: (

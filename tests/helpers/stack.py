@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tests.helpers.world import event
@@ -89,7 +90,7 @@ class Stack:
         Raises:
             RollbackFailedError: a resource could not be deleted; the others were.
         """
-        self._to_do = [lambda name=name: self._delete(name) for name in list(self.resources)]  # type: ignore[misc]
+        self._to_do = [partial(self._delete, name) for name in self.resources]
         self._to_do.append(self._end)
         self.resume()
 
@@ -144,9 +145,9 @@ class Stack:
         for logical_id in reversed(tried):
             old, now = before.get(logical_id), self.resources.get(logical_id)
             if now and old is None:
-                self._to_do.append(lambda name=logical_id: self._delete(name))  # type: ignore[misc]
+                self._to_do.append(partial(self._delete, logical_id))
             elif now and old and old.properties != tried[logical_id]:
-                self._to_do.append(lambda name=logical_id, old=old: self._restore(name, old, tried[name]))  # type: ignore[misc]
+                self._to_do.append(partial(self._restore, logical_id, old, tried[logical_id]))
         self.resume()
 
     def _restore(self, logical_id: str, old: Resource, tried: Properties) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdk_replicated_secret import ReplicationProvider
+from cdk_replicated_secret.provider import DEFAULT_MEMORY_SIZE
 from cloudformation.__main__ import BUNDLE, build
 from cloudformation.schema import schema
 from cloudformation.stack import EXPORT
@@ -24,7 +26,8 @@ from secret_replication.errors import ReplicationError
 from secret_replication.ownership import Owner
 from secret_replication.properties import PROPERTIES, read
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "examples" / "cloudformation").glob("*.yaml"))
+ROOT = Path(__file__).parents[2]
+EXAMPLES = sorted((ROOT / "examples" / "cloudformation").glob("*.yaml"))
 LINT = Path(sys.executable).parent / "cfn-lint"
 
 
@@ -57,8 +60,21 @@ def test_the_function_is_the_constructs(template: dict[str, Any]) -> None:
     assert made.keys() == expected.keys()
     ((_, function),), ((_, ours),) = expected.items(), made.items()
     differs = {name for name in function["Properties"] if function["Properties"][name] != ours["Properties"][name]}
-    assert differs == {"Code", "Role"}
+    assert differs == {"Architectures", "Code", "MemorySize", "Role"}
     assert ours["Properties"]["Code"] == "handler.zip"
+    assert (ours["Properties"]["Architectures"], ours["Properties"]["MemorySize"]) == (
+        [{"Ref": "Architecture"}],
+        {"Ref": "MemorySize"},
+    )
+
+
+def test_the_reference_has_every_parameter_with_its_default(template: dict[str, Any]) -> None:
+    page = (ROOT / "docs" / "custom-resource.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \|.*\|(.*)\|$", page, re.MULTILINE))
+    for name, parameter in template["Parameters"].items():
+        default = parameter.get("Default")
+        shown = {None: "", "": "none"}.get(default, f"`{default}`")
+        assert rows[name].strip() == shown, name
 
 
 def test_the_service_token_is_exported(template: dict[str, Any]) -> None:
@@ -67,13 +83,54 @@ def test_the_service_token_is_exported(template: dict[str, Any]) -> None:
     assert template["Outputs"]["ServiceToken"]["Export"]["Name"] == EXPORT == "ReplicatedSecretServiceToken"
 
 
-def test_nothing_is_allowed_that_was_not_asked_for(template: dict[str, Any]) -> None:
+def test_the_defaults_allow_neither_force_nor_promotion_nor_keys(template: dict[str, Any]) -> None:
     assert {name: given.get("Default") for name, given in template["Parameters"].items()} == {
-        "SecretArns": None, "ReplicaRegions": None, "KmsKeyArns": "", "AllowForce": "false", "AllowPromote": "false",
-        "PermissionsBoundaryArn": "", "RoleArn": "",
-    }  # fmt: skip
+        "SecretArns": None,
+        "ReplicaRegions": None,
+        "KmsKeyArns": "",
+        "AllowForce": "false",
+        "AllowPromote": "false",
+        "PermissionsBoundaryArn": "",
+        "RoleArn": "",
+        "MemorySize": DEFAULT_MEMORY_SIZE,
+        "Architecture": "arm64",
+    }
     conditions = {resource.get("Condition") for resource in resources(template, "AWS::IAM::ManagedPolicy").values()}
-    assert conditions == {"MakesRole", "MayPromote", "MayUseKeys"}
+    assert conditions == {"CreatesRole", "MayPromote", "MayUseKeys"}
+
+
+def first(actions: str | list[str]) -> str:
+    return actions if isinstance(actions, str) else actions[0]
+
+
+def statements(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The statement of each managed policy, by the first action."""
+    found = (
+        policy["Properties"]["PolicyDocument"] for policy in resources(template, "AWS::IAM::ManagedPolicy").values()
+    )
+    return {first(statement["Action"]): statement for document in found for statement in document["Statement"]}
+
+
+def test_only_tagging_has_a_condition_on_tag_keys(template: dict[str, Any]) -> None:
+    for action, statement in statements(template).items():
+        assert ("aws:TagKeys" in str(statement)) == (action == "secretsmanager:TagResource")
+
+
+def test_any_key_decrypts_the_secrets_that_may_be_replicated(template: dict[str, Any]) -> None:
+    decrypt, encrypt = (statements(template)[action] for action in ("kms:Decrypt", "kms:Encrypt"))
+    assert decrypt["Condition"]["StringLike"]["kms:EncryptionContext:SecretARN"] == {"Ref": "SecretArns"}
+    assert decrypt["Resource"] == {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":kms:*:*:key/*"]]}
+    assert encrypt["Resource"] == {"Ref": "KmsKeyArns"}
+
+
+def test_keys_are_used_through_secrets_manager_under_either_of_its_names(template: dict[str, Any]) -> None:
+    for action, statement in statements(template).items():
+        if action in ("kms:Decrypt", "kms:Encrypt"):
+            partition = {"Fn::Join": ["", ["secretsmanager.*.", {"Ref": "AWS::URLSuffix"}]]}
+            assert statement["Condition"]["StringLike"]["kms:ViaService"] == [
+                "secretsmanager.*.amazonaws.com",
+                partition,
+            ]
 
 
 def test_cfn_lint_finds_nothing_but_that_the_code_is_to_be_packaged(dist: Path) -> None:

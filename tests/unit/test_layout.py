@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LONGEST_MODULE = 200
+MOST_COMMENTS_TO_TOOLS = {"noqa": 12, "type: ignore": 11, "fmt: skip": 21}
 
 
 @pytest.mark.parametrize("module", [constructs, packaging.version])
@@ -45,6 +46,17 @@ def test_every_task_is_in_make_help() -> None:
 def test_the_handlers_modules_stay_short() -> None:
     lengths = {path.name: len(path.read_text().splitlines()) for path in (ROOT / "handler").rglob("*.py")}
     assert {name: lines for name, lines in lengths.items() if lines > LONGEST_MODULE} == {}
+
+
+@pytest.mark.parametrize(("comment", "most"), MOST_COMMENTS_TO_TOOLS.items())
+def test_few_comments_switch_off_a_check(comment: str, most: int) -> None:
+    tracked = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"]
+    files = subprocess.run(tracked, cwd=ROOT, text=True, capture_output=True, check=True).stdout.splitlines()
+    lines = [
+        (file, line) for file in files if (ROOT / file).exists() for line in (ROOT / file).read_text().splitlines()
+    ]
+    found = [f"{file}: {line.strip()}" for file, line in lines if f"# {comment}" in line]
+    assert len(found) <= most, "\n".join(found)
 
 
 def test_the_handlers_pins_are_developments_pins() -> None:

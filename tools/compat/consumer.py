@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as sm
-from constructs import Construct
+from constructs import Construct, IDependable
 
 from cdk_replicated_secret import ReplicaRegion, ReplicaRemovalPolicy, ReplicatedSecret, ReplicationProvider
 
@@ -21,9 +24,16 @@ class Database(cdk.Stack):
         super().__init__(scope, construct_id)
         key = kms.Key(self, "Key")
         provider = ReplicationProvider.get_or_create(
-            self, memory_size=512, log_retention=logs.RetentionDays.ONE_WEEK, runtime=lambda_.Runtime.PYTHON_3_13
+            self,
+            memory_size=512,
+            architecture=lambda_.Architecture.X86_64,
+            log_retention=logs.RetentionDays.ONE_WEEK,
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            manage_permissions=True,
         )
-        made = ReplicatedSecret(self, "Made", regions=["eu-west-3"], encryption_key=key, provider=provider)
+        made = ReplicatedSecret(
+            self, "Made", regions=[sm.ReplicaRegion(region="eu-west-3")], encryption_key=key, provider=provider
+        )
         found = ReplicatedSecret(
             self,
             "Found",
@@ -31,7 +41,7 @@ class Database(cdk.Stack):
             regions=[ReplicaRegion("eu-west-3", encryption_key="alias/app"), "us-east-1"],
             force_overwrite=True,
             replica_removal_policy=ReplicaRemovalPolicy.RETAIN,
-            timeout=cdk.Duration.minutes(5),
+            service_timeout=cdk.Duration.minutes(5),
             provider=ReplicationProvider.from_service_token(self, "Elsewhere", cdk.Fn.import_value("Provider")),
         )
         secret: sm.ISecret = made.secret
@@ -47,5 +57,15 @@ class Database(cdk.Stack):
             replica.secret_arn,
         ]
         grant.assert_success()
+        metrics: list[cloudwatch.Metric] = [
+            provider.metric_responses_failed(period=cdk.Duration.minutes(1)),
+            provider.metric_replicas_in_sync(),
+            provider.metric_replicas_failed(),
+            provider.metric_replicas_unverified(),
+            provider.metric_seconds_to_in_sync(),
+        ]
+        cloudwatch.GraphWidget(left=metrics)
+        added: Sequence[IDependable] = provider.add_permissions(self, [iam.PolicyStatement(actions=["kms:Decrypt"])])
+        made.node.add_dependency(*added)
         cdk.CfnOutput(self, "Texts", value=cdk.Fn.join(",", texts))
         found.add_outputs()
