@@ -44,7 +44,7 @@ _LAMBDA = """
 import json, sys
 from types import SimpleNamespace
 context = SimpleNamespace(
-    aws_request_id="invocation", function_name="provider", memory_limit_in_mb=256,
+    aws_request_id="invocation", function_name="provider", memory_limit_in_mb=512,
     log_group_name="", log_stream_name="",
     invoked_function_arn="arn:aws:lambda:us-west-2:000000000000:function:provider",
     get_remaining_time_in_millis=lambda: 600_000,

@@ -21,7 +21,7 @@ from .policies import Policies
 
 # MiB. Measured: the handler peaks at 54 MiB and takes 0.6 s of a CPU, most of it to start. With Lambda's own share that
 # would fit into 128, but the CPU comes with the memory: to start would take 8 s instead of 4.
-DEFAULT_MEMORY_SIZE = 256
+DEFAULT_MEMORY_SIZE = 512
 _HANDLER = "secret_replication.main.handler"
 # Lambda's limit: a replica can take minutes, and waiting costs next to nothing.
 _TIMEOUT = Duration.minutes(15)
@@ -82,7 +82,7 @@ class ReplicationProvider(Construct):
     Args:
         scope: The parent construct.
         id: The construct ID.
-        memory_size: The function's memory in MiB, which also decides its share of a CPU. Default: 256.
+        memory_size: The function's memory in MiB, which also decides its share of a CPU. Default: 512.
         architecture: The function's architecture. Default: arm64.
         runtime: The function's Python runtime. Default: Python 3.13.
         vpc: The VPC to run in. From there the function must reach CloudFormation's S3 URLs, and Secrets Manager in
@@ -335,6 +335,14 @@ class ReplicationProvider(Construct):
             **options: The arguments of ``cloudwatch.Metric``.
         """
         return self._metric("ReplicasUnverified", "Sum", options)
+
+    def metric_replicas_unowned(self, **options: Any) -> cloudwatch.Metric:
+        """The number of replicas that lost their tag, so that they stay when they are dropped. Statistic: Sum.
+
+        Args:
+            **options: The arguments of ``cloudwatch.Metric``.
+        """
+        return self._metric("ReplicasUnowned", "Sum", options)
 
     def metric_seconds_to_in_sync(self, **options: Any) -> cloudwatch.Metric:
         """The seconds that a successful Create or Update took until every replica was InSync. Statistic: Average.

@@ -311,6 +311,7 @@ def test_what_differs_in_more_than_the_resource_is_not_merged(stack: cdk.Stack) 
         (ReplicationProvider.metric_replicas_in_sync, "ReplicasInSync", "Sum"),
         (ReplicationProvider.metric_replicas_failed, "ReplicasFailed", "Sum"),
         (ReplicationProvider.metric_replicas_unverified, "ReplicasUnverified", "Sum"),
+        (ReplicationProvider.metric_replicas_unowned, "ReplicasUnowned", "Sum"),
         (ReplicationProvider.metric_seconds_to_in_sync, "SecondsToInSync", "Average"),
     ],
 )
