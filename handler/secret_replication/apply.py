@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .advice import advised
 from .attempts import Attempt
@@ -147,6 +147,9 @@ def new_claims(plan: Plan, desired: Desired, observed: Observed) -> dict[str, Cl
         held = observed.claims.get(region)
         if step is Step.ADD and held is None:
             claims[region] = Claim.by(owner, Origin.CREATED, observed.arn.region)
+        elif step is Step.ADD and held and held.origin is Origin.ADOPTED:
+            # The replica that was adopted is gone; the one that takes its place is this stack's.
+            claims[region] = replace(held, origin=Origin.CREATED)
         elif step is Step.ADOPT:
             claims[region] = Claim.by(owner, Origin.ADOPTED, observed.arn.region)
         elif held and step is Step.JOIN:

@@ -425,3 +425,16 @@ def test_values_and_descriptions_are_never_asked_for(world: World) -> None:
     with pytest.raises(ClientError):
         world.client("eu-west-3").put_secret_value(SecretId="app/database", SecretString="other")
     assert not any(VALUE in str(line) for line in world.log.lines)
+
+
+def test_an_adopted_replica_that_was_removed_is_made_again_as_created(world: World) -> None:
+    world.client().replicate_secret_to_regions(SecretId=world.arn, AddReplicaRegions=[{"Region": "eu-west-3"}])
+    for logical_id in ("Replication", "Other"):
+        world.succeed(event(LogicalResourceId=logical_id))
+    world.client().remove_regions_from_replication(SecretId=world.arn, RemoveReplicaRegions=["eu-west-3"])
+    world.clock.sleep(100)
+    world.succeed(event("Update", PhysicalResourceId=world.arn))
+    assert world.tags() == {"eu-west-3": "created by Replication/Other"}
+    for logical_id in ("Replication", "Other"):
+        world.succeed(event("Delete", LogicalResourceId=logical_id, PhysicalResourceId=world.arn))
+    assert not world.exists("eu-west-3"), "what the stack made is left behind"
