@@ -118,7 +118,7 @@ def test_a_create_that_fails_rolls_back_with_the_reason_and_leaves_nothing(aws: 
 def test_a_wrong_context_value_stops_the_synth_with_a_sentence(cdk: Cdk) -> None:
     with pytest.raises(CdkError) as error:
         cdk.deploy(STACK, {"replicaRemovalPolicy": "Keep"})
-    assert "context replicaRemovalPolicy is 'Keep': use one of Delete, Retain, Promote" in str(error.value)
+    assert "context replicaRemovalPolicy is 'Keep': expected one of Delete, Retain, Promote" in str(error.value)
     assert "Traceback" not in str(error.value)
 
 
