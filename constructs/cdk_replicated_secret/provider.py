@@ -27,7 +27,7 @@ _HANDLER = "secret_replication.main.handler"
 _TIMEOUT = Duration.minutes(15)
 # A later response is useless: the ResponseURL expires after two hours.
 _EVENT_AGE = Duration.hours(1)
-# The newest runtime that the handler's tests have run under, and the one that the bundle has bytecode for.
+# The newest runtime that the handler's tests have run under.
 _RUNTIME = lambda_.Runtime.PYTHON_3_13
 _LOG_RETENTION = logs.RetentionDays.THREE_MONTHS
 _LOG_ACTIONS = ["logs:CreateLogStream", "logs:PutLogEvents"]

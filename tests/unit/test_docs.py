@@ -41,7 +41,7 @@ def test_the_lifecycle_page_knows_every_step() -> None:
 
 def test_the_readme_names_every_property_and_both_commands() -> None:
     readme = (ROOT / "README.md").read_text()
-    assert all(name in readme for name in (*PROPERTIES, "make demo", "make check"))
+    assert all(name in readme for name in (*PROPERTIES, "make demo", "make test"))
 
 
 def test_the_readmes_example_synthesizes(tmp_path: Path) -> None:

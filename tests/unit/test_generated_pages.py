@@ -90,7 +90,5 @@ def test_a_source_that_is_not_there_is_an_error(module: Path) -> None:
 
 def test_lines_of_code_are_neither_blank_nor_comments_nor_docstrings(tmp_path: Path) -> None:
     path = tmp_path / "module.py"
-    path.write_text(
-        '"""Two\nlines."""\n\n# A comment.\nclass Empty:\n    """Nothing."""\n\n\nvalue = """\ntext\n"""\n'
-    )
+    path.write_text('"""Two\nlines."""\n\n# A comment.\nclass Empty:\n    """Nothing."""\n\n\nvalue = """\ntext\n"""\n')
     assert code_lines(path) == ["class Empty:", 'value = """', "text", '"""']
