@@ -15,7 +15,7 @@ help: ## List the tasks
 demo: setup ## Deploy, change and destroy a replicated secret on local AWS (KEEP=1 leaves local AWS running)
 	@exec $(BIN)/python -m local.demo $(if $(KEEP),--keep)
 
-local: setup ## Start local AWS and print the environment for your own cdk and aws (SPEED=20 to hurry, PORT=4566, AUTH=1 enforces IAM)
+local: setup ## Start local AWS and print the environment for your own cdk and aws (SPEED=20 to speed it up, PORT=4566, AUTH=1 enforces IAM)
 	@exec $(BIN)/python -m local --speed $(or $(SPEED),1) --port $(or $(PORT),0) $(if $(AUTH),--auth)
 
 check: lint test ## Run all that a pull request needs: style, types, imports and every test
@@ -23,19 +23,19 @@ check: lint test ## Run all that a pull request needs: style, types, imports and
 test: setup build/awscli-venv/done ## Run every test
 	@$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup $(TESTS)
 
-soak: setup ## Make up histories of stacks, and events, until the time is over (MINUTES=10; SEED=... runs one round again)
+soak: setup ## Run randomized stack histories and events for MINUTES (10; SEED=... repeats one round)
 	@PYTHONPATH=handler $(BIN)/python -m tools.soak $(if $(SEED),--seed $(SEED) --rounds 1 --shrink,--minutes $(or $(MINUTES),10))
 
-mutants: setup ## Change the handler in small ways: a test has to notice each (ONLY="plan apply")
+mutants: setup ## Change the handler in small ways: every mutant must be caught (ONLY="plan apply")
 	@$(BIN)/python -m tools.mutants $(ONLY)
 
-faults: setup build/microburst-venv/done ## Live whole lives of stacks with faults on the wire, and write docs/reliability.md (20 minutes)
+faults: setup build/microburst-venv/done ## Inject network faults into whole stack life cycles, and write docs/reliability.md (20 minutes)
 	@PYTHONPATH=handler:constructs:packaging $(BIN)/python -m tools.faults $(if $(ONLY),--only "$(ONLY)")
 
 bench: setup bench/node_modules/done ## Compare speed and size with the alternatives, and write docs/benchmarks.md (15 minutes)
 	@PYTHONPATH=handler:constructs:packaging $(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
-audit: setup build/audit-venv/done ## Report known vulnerabilities of what is bundled and of the CDK CLI, where the indexes answer
+audit: setup build/audit-venv/done ## Report known vulnerabilities of the bundle and the CDK CLI, if the advisory indexes are reachable
 	@build/audit-venv/bin/pip-audit --disable-pip --no-deps --progress-spinner off --requirement handler/requirements.txt || true
 	@npm audit || true
 

@@ -1,4 +1,4 @@
-"""Beside the other ways: the same secret replicated by four apps, on one local AWS, with the CDK CLI."""
+"""Compared with the alternatives: the same secret replicated by four apps, on one local AWS, with the CDK CLI."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ A secret of us-west-2 comes to {" and ".join(REGIONS)}, on one local AWS at AWS'
 
 - Lines: of the app and its handlers, without blank ones, comments and docstrings. The handlers for the Provider \
 framework are the least that works: an update that drops a Region, a replica that is not the stack's, and a removal \
-that takes a minute are not seen to.
+that takes a minute are not handled.
 - Bytes: of the template as CDK writes it, and of the zips in the bootstrap bucket with the functions' code, each once.\
  What Lambda's runtimes have is not counted; the SDK that Node's has is in `bench/node_modules` here.
 - Seconds: by the stack's events from the start of its operation, one run each. IAM's and Lambda's own delays are not \
 in them. DescribeSecret is asked every {_LOOK_EVERY:g} s; what it says first after CREATE_COMPLETE is in the table.
-- Where the name is taken: deployed again with another secret of the name in {_TAKEN}, so that AWS takes the call and \
+- If the name is taken: deployed again with another secret of the name in {_TAKEN}, so that AWS takes the call and \
 the replication fails afterwards.
 - `AwsCustomResource` takes the SDK that the runtime has (`install_latest_aws_sdk=False`); by default it also installs \
 the latest. That the native property does not wait is local AWS's model of AWS (F12), not a finding.
@@ -151,7 +151,7 @@ def measure() -> Section:
         measured = [(way, _deploy(aws, scratch, way), _deploy(aws, scratch, way, taken=True)) for way in WAYS]
     return Section(
         "beside",
-        "Beside the other ways",
+        "Compared with the alternatives",
         _ABOUT,
         _COLUMNS,
         [_row(*each) for each in measured],

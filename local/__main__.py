@@ -77,7 +77,8 @@ async def _serve(port: int, scale: float, *, until_eof: bool) -> None:
     if until_eof:
         threading.Thread(target=_until_eof, args=(loop, stop), daemon=True).start()
     else:
-        print(f"Local AWS, replicating {1 / scale:g} times as fast as AWS. Ctrl-C ends it.\n")
+        pace = f"{1 / scale:g} times as fast as AWS" if scale != 1 else "at AWS's speed"
+        print(f"Local AWS, replicating {pace}. Press Ctrl-C to stop.\n")
         print("\n".join(f"export {name}={value}" for name, value in environment(port).items()), flush=True)
     await serve(app(Delays().scaled(scale)), config, shutdown_trigger=stop.wait)
 

@@ -151,7 +151,7 @@ class _Watch:
         self._last = statuses
         seconds = time.monotonic() - self._started
         told = ", ".join(f"{region} {status}" for region, status in sorted(statuses.items()))
-        self._console.print(f"  {seconds:4.1f} s  {told or 'no replicas in the list'}")
+        self._console.print(f"  {seconds:4.1f} s  {told or 'no replicas listed'}")
 
 
 def _check(what: str, actual: object, expected: object) -> None:
@@ -184,7 +184,7 @@ def main() -> int:
 
 
 def _keep(aws: LocalAws, console: Console) -> None:
-    console.print("\nLocal AWS goes on until Ctrl-C. In another terminal:\n")
+    console.print("\nLocal AWS is still running; press Ctrl-C to stop it. In another terminal:\n")
     for name, value in aws.environment.items():
         console.print(f"export {name}={shlex.quote(value)}", markup=False)
     console.print(f"\nnpx cdk deploy --require-approval never\naws secretsmanager list-secrets --region {_KEPT}")

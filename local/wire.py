@@ -19,7 +19,7 @@ from botocore.exceptions import ConnectionClosedError
 from .secrets_manager import AnswerLostError, ApiError, SecretsManager
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
-# Any will do: nobody checks the signature.
+# Any will do: signatures are not verified.
 _CREDENTIAL = "local"
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/([a-z0-9-]+)/")
 
