@@ -69,7 +69,7 @@ def test_two_logical_ids_are_two_owners(one: str, other: str) -> None:
     assert (Owner.of(STACK, one) == Owner.of(STACK, other)) == (one == other)
 
 
-@pytest.mark.parametrize("logical_id", ["a b", "x" * 300, "a b " + STACK, "ü", "created us-west-2"])
+@pytest.mark.parametrize("logical_id", ["a b", "x" * 300, "a b " + STACK, "ü", "\ud800", "created us-west-2"])
 def test_a_logical_id_that_a_tag_cannot_hold_is_still_one_word(logical_id: str) -> None:
     owner = Owner.of(STACK, logical_id)
     claim = read(Claim.by(owner, Origin.CREATED, PRIMARY).value)

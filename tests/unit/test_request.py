@@ -10,7 +10,7 @@ import pytest
 from secret_replication.errors import InvalidPropertyError, MalformedEventError, UnknownPropertyError
 from secret_replication.model import Desired, RemovalPolicy, SecretArn
 from secret_replication.ownership import Owner
-from secret_replication.properties import PROPERTIES, read, read_to_delete, service_timeout
+from secret_replication.properties import PROPERTIES, read, read_to_delete, regions_in, service_timeout
 from secret_replication.request import Request, RequestType, placeholder_id
 from tests.helpers.world import PRIMARY, STACK, event
 
@@ -187,6 +187,21 @@ def test_a_service_timeout_that_is_not_a_number_is_ignored(given: object, second
 )
 def test_a_delete_is_never_rejected_for_its_properties(properties: object, secret: str, policy: RemovalPolicy) -> None:
     assert to_delete(properties) == Desired(OWNER, secret, policy=policy)
+
+
+@pytest.mark.parametrize(
+    ("properties", "regions"),
+    [
+        ({"ReplicaRegions": ["eu-west-3", {"Region": "us-east-1", "KmsKeyId": "k"}]}, {"eu-west-3", "us-east-1"}),
+        ({"ReplicaRegions": ["eu-west-3", 7, {}, {"Region": 7}]}, {"eu-west-3"}),
+        ({"ReplicaRegions": "eu-west-3"}, set()),
+        ({"Other": ["eu-west-3"]}, set()),
+        ("text", set()),
+        (None, set()),
+    ],
+)
+def test_regions_are_read_from_properties_of_any_form(properties: object, regions: set[str]) -> None:
+    assert regions_in(properties) == regions
 
 
 def test_the_placeholder_id_is_known_again() -> None:
