@@ -40,8 +40,11 @@ GROUPS = (
         modules=("reconcile", "watch", "attempts", "apply", "observe"),
         tests=(
             "handler/test_contract.py",
+            "handler/test_denied.py",
             "handler/test_faults.py",
             "handler/test_lifecycle.py",
+            "handler/test_lost_tags.py",
+            "handler/test_promoted.py",
             "handler/test_report.py",
         ),
     ),
