@@ -3,7 +3,7 @@
 Context, all of it optional (`cdk deploy -c secretId=app/database -c replicaRegions='["eu-west-3"]'`):
     secretId: the ARN or name of an existing secret. Default: the stack creates one.
     replicaRegions: a JSON list of Regions or of {"Region": ..., "KmsKeyId": ...}, or the AWS CLI's shorthand,
-        `Region=eu-west-3,KmsKeyId=alias/app Region=us-east-1`.
+        `Region=eu-west-3,KmsKeyId=alias/app Region=us-east-1`. Default: two other Regions of the stack's partition.
     forceOverwriteReplicaSecret: true or false.
     replicaRemovalPolicy: Delete, Retain or Promote.
 """
@@ -20,15 +20,17 @@ from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_secretsmanager as sm
+from aws_cdk.region_info import RegionInfo
 from constructs import Construct
 
 from cdk_replicated_secret import ReplicaRegion, ReplicaRemovalPolicy, ReplicatedSecret
 
 STACK = "ReplicatedSecret"
-DEMO_REGIONS = ["eu-west-3", "us-east-1"]
+# The first two that are not the stack's own, of those that need no opt-in; other partitions have few Regions.
+DEFAULT_REGIONS = ("eu-west-3", "us-east-1", "us-west-2")
 _CONTEXT = ("secretId", "replicaRegions", "forceOverwriteReplicaSecret", "replicaRemovalPolicy")
-_NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
-_ARN = re.compile(r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+")
+_NAME = re.compile(r"[A-Za-z0-9/_+=.@!-]{1,512}")
+_ARN = re.compile(r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@!-]+")
 _COMPLETE_ARN = re.compile(r".*-[A-Za-z0-9]{6}")
 _REGIONS_ALLOWED = (
     'expected Regions such as eu-west-3,us-east-1, a JSON list such as ["eu-west-3"] or '
@@ -75,7 +77,7 @@ def build(stack: cdk.Stack) -> ReplicatedSecret:
         stack,
         "Secret",
         secret=None if secret_id is None else _secret(stack, secret_id),
-        regions=_regions(DEMO_REGIONS if regions is None else regions),
+        regions=_default_regions(stack.region) if regions is None else _regions(regions),
         force_overwrite=_boolean(_CONTEXT[2], False if force is None else force),
         replica_removal_policy=_policy("Delete" if policy is None else policy),
     )
@@ -104,6 +106,14 @@ def _secret(scope: Construct, secret_id: object) -> sm.ISecret:
         secret_id,
         _SECRETS_ALLOWED,
     )
+
+
+def _default_regions(own: str) -> list[str]:
+    """Two Regions of the stack's partition, or the one that there is beside its own."""
+    partition = None if cdk.Token.is_unresolved(own) else RegionInfo.get(own).partition
+    known = [region.name for region in RegionInfo.regions if region.partition == partition]
+    regions = DEFAULT_REGIONS if partition in (None, "aws") else sorted(known)
+    return [region for region in regions if region != own][:2]
 
 
 def _regions(value: object) -> list[ReplicaRegion]:

@@ -45,9 +45,7 @@ _ID = "ReplicatedSecretProvider"
 _POLICIES = "Policies"
 # The namespace of the function's metrics, and the value of their dimension `service`.
 _SERVICE = "cdk-replicated-secret"
-_SERVICE_TOKEN = re.compile(
-    r"arn:aws[a-z-]*:(?:lambda:([a-z0-9-]+):\d{12}:function|sns:([a-z0-9-]+):\d{12}):[\w-]+(?::[\w$-]+)?"
-)
+_SERVICE_TOKEN = re.compile(r"arn:aws[a-z-]*:lambda:([a-z0-9-]+):\d{12}:function:[\w-]+(?::[\w$-]+)?")
 
 
 class IReplicationProvider(Protocol):
@@ -55,7 +53,7 @@ class IReplicationProvider(Protocol):
 
     @property
     def service_token(self) -> str:
-        """The ServiceToken of ``Custom::ReplicatedSecret``: the ARN of the function, or of its SNS topic."""
+        """The ServiceToken of ``Custom::ReplicatedSecret``: the ARN of the function."""
         ...
 
     def add_permissions(self, scope: Construct, statements: Sequence[iam.PolicyStatement]) -> Sequence[IDependable]:
@@ -260,7 +258,8 @@ class ReplicationProvider(Construct):
         Args:
             scope: The parent construct.
             id: The construct ID.
-            service_token: The ARN of the function, or of an SNS topic in front of it, in the stack's Region.
+            service_token: The ARN of the function, in the stack's Region. CloudFormation also accepts an SNS topic, but
+                the function cannot serve its events.
 
         Raises:
             ValueError: If this is not such an ARN, or the ARN is in another Region.
@@ -368,10 +367,10 @@ class _ImportedProvider(Construct):
         found = _SERVICE_TOKEN.fullmatch(service_token) if isinstance(service_token, str) else None
         if not found:
             raise ValueError(
-                f"{self.node.path}: service_token is {service_token!r}: expected the ARN of a Lambda function or of an "
-                "SNS topic, for example arn:aws:lambda:us-west-2:111122223333:function:replication"
+                f"{self.node.path}: service_token is {service_token!r}: expected the ARN of a Lambda function, "
+                "for example arn:aws:lambda:us-west-2:111122223333:function:replication"
             )
-        region, own = found[1] or found[2], Stack.of(self).region
+        region, own = found[1], Stack.of(self).region
         if not Token.is_unresolved(own) and region != own:
             raise ValueError(
                 f"{self.node.path}: service_token is {service_token!r}, which is in {region}, but the stack is in "

@@ -63,7 +63,7 @@ def schema() -> dict[str, Any]:
         "properties": {
             "ServiceToken": {
                 "type": "string",
-                "description": "ARN of the function, or of an SNS topic in front of it.",
+                "description": "ARN of the function.",
             },
             "ServiceTimeout": {"type": ["integer", "string"], "description": "Seconds that CloudFormation waits."},
         }

@@ -29,6 +29,31 @@ def test_without_context_it_creates_a_secret_for_the_demo() -> None:
 
 
 @pytest.mark.parametrize(
+    ("own", "regions"),
+    [
+        ("us-west-2", ["eu-west-3", "us-east-1"]),
+        ("us-east-1", ["eu-west-3", "us-west-2"]),
+        ("eu-west-3", ["us-east-1", "us-west-2"]),
+        ("ap-south-1", ["eu-west-3", "us-east-1"]),
+        ("cn-north-1", ["cn-northwest-1"]),
+        ("us-gov-west-1", ["us-gov-east-1"]),
+        (None, ["eu-west-3", "us-east-1"]),
+    ],
+)
+def test_without_context_the_regions_are_others_of_the_partition(own: str | None, regions: list[str]) -> None:
+    stack = cdk.Stack(cdk.App(), app.STACK, env=cdk.Environment(account="000000000000", region=own))
+    app.build(stack)
+    (resource,) = Template.from_stack(stack).find_resources("Custom::ReplicatedSecret").values()
+    declared = resource["Properties"]["ReplicaRegions"]
+    assert [entry["Region"] if isinstance(entry, dict) else entry for entry in declared] == regions
+
+
+def test_a_secret_that_a_service_manages_is_given_by_name_or_arn() -> None:
+    arn = "arn:aws:secretsmanager:us-west-2:000000000000:secret:rds!cluster-1-AbCdEf"
+    assert [synthesize(secretId=secret)["SecretId"] for secret in ("rds!cluster-1", arn)] == ["rds!cluster-1", arn]
+
+
+@pytest.mark.parametrize(
     ("given", "regions"),
     [
         ('["eu-west-3"]', [{"Region": "eu-west-3"}]),
