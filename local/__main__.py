@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import math
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -81,6 +82,19 @@ async def _serve(port: int, scale: float, *, until_eof: bool) -> None:
         print(f"Local AWS, replicating {pace}. Press Ctrl-C to stop.\n")
         print("\n".join(f"export {name}={value}" for name, value in environment(port).items()), flush=True)
     await serve(app(Delays().scaled(scale)), config, shutdown_trigger=stop.wait)
+    _leave(with_group=until_eof)
+
+
+def _leave(*, with_group: bool) -> None:
+    """End at once: a thread may still wait for a custom resource, for up to an hour, and Python would wait for it.
+
+    Args:
+        with_group: also end the processes that this one started; it leads a group of its own.
+    """
+    shutil.rmtree(os.environ["STATE_DIR"], ignore_errors=True)
+    if with_group and os.getpgrp() == os.getpid():
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+    os._exit(0)
 
 
 def _until_eof(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
