@@ -91,13 +91,13 @@ class Demo:
         _check(f"the secret in {_DROPPED}", self._describe(_DROPPED), None)
         after = self._describe(_KEPT)
         _check(f"the replica in {_KEPT}", after and after["CreatedDate"], before and before["CreatedDate"])
-        self._console.print(f"  {_DROPPED} is gone, {_ADDED} came, {_KEPT} was not touched")
+        self._console.print(f"  {_DROPPED} removed, {_ADDED} added, {_KEPT} untouched")
 
     def _destroy(self) -> None:
         self._step("cdk destroy", lambda: self._cdk.destroy(STACK, _Watch(self._statuses, self._console)))
         for region in (REGION, _KEPT, _DROPPED, _ADDED):
             _check(f"the secret in {region}", self._describe(region), None)
-        self._console.print("  no replica is left, the primary is gone")
+        self._console.print("  every replica and the primary removed")
 
     def _step(self, title: str, work: Callable[[], object] = lambda: None) -> None:
         self._console.print(f"\n[bold]{title}[/bold]")
@@ -171,7 +171,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as scratch, LocalAws(SPEED) as aws:
             console.print(f"Local AWS on {aws.endpoint}, replicating {SPEED:g} times as fast as AWS")
             Demo(aws, Path(scratch), console).run()
-            console.print(f"\nAll of it is true, after {time.monotonic() - started:.0f} s.")
+            console.print(f"\nAll checks passed in {time.monotonic() - started:.0f} s.")
             if arguments.keep:
                 _keep(aws, console)
     except (DemoError, CdkError, LocalAwsError) as error:
