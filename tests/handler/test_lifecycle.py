@@ -225,6 +225,10 @@ def test_a_create_whose_delete_comes_meanwhile_stops_and_leaves_nothing(
     reason = world.fail(event())
     assert "this resource was deleted, or another resource or person changed it, during the deployment" in reason
     assert world.statuses() == {}
+    removed = [(text, keys) for text, keys in world.log.lines if keys["action"] == "REMOVE"]
+    assert ("eu-west-3: remove it from replication", "eu-west-3", world.arn) in [
+        (text, keys["region"], keys["secret"]) for text, keys in removed
+    ]
     assert world.tags() == {}
     world.clock.sleep(61)
     assert not world.exists("eu-west-3")

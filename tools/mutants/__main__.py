@@ -46,6 +46,8 @@ GROUPS = (
             "handler/test_lost_tags.py",
             "handler/test_promoted.py",
             "handler/test_report.py",
+            "unit/test_attempts.py",
+            "unit/test_observe.py",
         ),
     ),
 )
