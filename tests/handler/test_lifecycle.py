@@ -372,7 +372,7 @@ def test_the_deadline_says_what_to_do_about_what_failed(world: World) -> None:
     )
 
 
-def test_the_deadline_lists_every_region_there_is(world: World) -> None:
+def test_the_deadline_lists_every_region(world: World) -> None:
     regions = sorted(set(boto3.Session().get_available_regions("secretsmanager")) - {PRIMARY})
     world.model.script.stall()
     told = world.fail(event(regions=regions), seconds=100)
@@ -384,7 +384,7 @@ def test_a_service_timeout_brings_the_deadline_forward(world: World) -> None:
     assert "not finished after 45 s" in world.fail(event(ServiceTimeout="60"))
 
 
-def test_access_denied_right_after_a_role_change_is_outlasted(world: World) -> None:
+def test_access_denied_right_after_a_role_change_is_retried(world: World) -> None:
     denied_until = world.clock.now() + 30
 
     def deny(_: str) -> None:
@@ -406,7 +406,7 @@ def raise_denied() -> None:
     raise AccessDeniedError("AccessDeniedException: not authorized")
 
 
-def test_a_replica_named_as_the_primary_is_refused_with_the_primarys_arn(world: World) -> None:
+def test_a_replica_given_as_the_primary_is_rejected_with_the_primarys_arn(world: World) -> None:
     world.succeed(event())
     replica = world.arn.replace("us-west-2", "eu-west-3")
     assert f"Name the primary: {world.arn}" in world.fail(event(SecretId=replica, regions=("us-east-1",)))
@@ -424,14 +424,14 @@ def test_an_empty_list_of_regions_replicates_nothing(world: World) -> None:
     assert answer.data["Regions"] == ""
 
 
-def test_values_and_descriptions_are_never_asked_for(world: World) -> None:
+def test_values_and_descriptions_are_never_requested(world: World) -> None:
     world.succeed(event())
     with pytest.raises(ClientError):
         world.client("eu-west-3").put_secret_value(SecretId="app/database", SecretString="other")
     assert not any(VALUE in str(line) for line in world.log.lines)
 
 
-def test_an_adopted_replica_that_was_removed_is_made_again_as_created(world: World) -> None:
+def test_an_adopted_replica_that_was_removed_is_recreated(world: World) -> None:
     world.client().replicate_secret_to_regions(SecretId=world.arn, AddReplicaRegions=[{"Region": "eu-west-3"}])
     for logical_id in ("Replication", "Other"):
         world.succeed(event(LogicalResourceId=logical_id))
