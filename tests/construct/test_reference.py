@@ -30,7 +30,7 @@ def test_the_page_has_every_public_name() -> None:
     assert [name for name in cdk_replicated_secret.__all__ if f"\n## {name}\n" not in PAGE.read_text()] == []
 
 
-def test_no_example_is_left_out() -> None:
+def test_no_example_is_omitted() -> None:
     assert len(EXAMPLES) == PAGE.read_text().count("```python") > 10
 
 

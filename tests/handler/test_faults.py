@@ -86,7 +86,7 @@ def test_a_create_that_may_not_even_look_is_rolled_back_without_a_word(world: Wo
     world.succeed(event("Delete", PhysicalResourceId=created.physical_id))
 
 
-def test_a_right_that_is_missing_is_named_after_a_minute(world: World) -> None:
+def test_a_missing_permission_is_named_after_a_minute(world: World) -> None:
     fail(world, "tag", AccessDeniedError("AccessDeniedException: secretsmanager:TagResource"), 999)
     started = world.clock.now()
     assert "TagResource" in world.fail(event())
@@ -151,7 +151,7 @@ def test_a_region_that_never_answers_holds_up_no_delete_for_longer_than_a_minute
 
 
 @pytest.mark.parametrize("bad_region", BadRegion)
-def test_a_mistyped_region_fails_soon_with_awss_words_and_is_deleted(world: World, bad_region: BadRegion) -> None:
+def test_a_mistyped_region_fails_soon_with_awss_message_and_is_deleted(world: World, bad_region: BadRegion) -> None:
     world.model.replication.dialect = type(world.model.replication.dialect)(bad_region=bad_region)
     world.model.script.disable_region("eu-west-9")
     fail(world, "describe eu-west-9", UnavailableError("Could not connect to the endpoint URL"), 9999)
@@ -165,7 +165,7 @@ def test_a_mistyped_region_fails_soon_with_awss_words_and_is_deleted(world: Worl
     assert world.tags() == {}
 
 
-def test_a_delete_of_what_its_create_refused_succeeds(world: World) -> None:
+def test_a_delete_after_a_rejected_create_succeeds(world: World) -> None:
     world.succeed(event())
     replica = world.arn.replace(PRIMARY, R)
     refused = event(SecretId=replica, regions=("us-east-1",), LogicalResourceId="Other")
@@ -198,19 +198,19 @@ def test_a_replica_that_never_heals_is_not_hammered(world: World) -> None:
     assert len(world.journal.writes) < 150
 
 
-def test_a_removal_by_somebody_else_is_waited_for(world: World) -> None:
+def test_a_removal_by_another_caller_is_awaited(world: World) -> None:
     world.client().replicate_secret_to_regions(SecretId=world.arn, AddReplicaRegions=[{"Region": R}])
     world.client().remove_regions_from_replication(SecretId=world.arn, RemoveReplicaRegions=[R])
     world.succeed(event())
     assert world.statuses() == {R: "InSync"}
 
 
-def test_a_list_whose_answer_cannot_fit_is_refused_before_anything_is_written(world: World) -> None:
+def test_a_list_whose_response_cannot_fit_is_rejected_before_any_write(world: World) -> None:
     assert "split ReplicaRegions" in world.fail(event(regions=[f"ap-southeast-{n}" for n in range(1, 61)]))
     assert world.journal.writes == []
 
 
-def test_a_short_service_timeout_still_leaves_time_to_look(world: World) -> None:
+def test_a_short_service_timeout_leaves_time_for_a_describe_call(world: World) -> None:
     world.succeed(event(ServiceTimeout="14"))
     world.fail(event("Update", PhysicalResourceId=world.arn, ServiceTimeout="²", SecretId="missing"))
 
@@ -218,7 +218,7 @@ def test_a_short_service_timeout_still_leaves_time_to_look(world: World) -> None
 # Looks that are stale, and resources that work at the same time.
 
 
-def test_a_stale_look_after_a_rename_does_not_cost_the_replica(world: World) -> None:
+def test_a_stale_read_after_a_rename_does_not_cost_the_replica(world: World) -> None:
     world.succeed(event())
     old, looks = world.journal.inner.describe("app/database"), [1]
     world.succeed(event(LogicalResourceId="Renamed"))
@@ -273,9 +273,7 @@ def test_one_stale_not_found_does_not_cost_the_replica_that_is_to_be_promoted(wo
         (WhileRemoving.FAILED, ["promote eu-west-3", "remove eu-west-3", "untag eu-west-3"]),
     ],
 )
-def test_what_an_earlier_replica_is_in_the_way_of_is_promoted_only_when_that_one_is_gone(
-    while_removing: WhileRemoving, writes: list[str]
-) -> None:
+def test_promotion_waits_until_the_earlier_replica_is_gone(while_removing: WhileRemoving, writes: list[str]) -> None:
     world = World(Dialect(while_removing=while_removing), direct=True)
     world.succeed(event())
     world.client().remove_regions_from_replication(SecretId=world.arn, RemoveReplicaRegions=[R])
@@ -361,7 +359,7 @@ def test_what_may_yet_heal_is_named_beside_what_may_not(world: World) -> None:
     assert "us-east-1: Replication failed: Access to KMS key" in reason
 
 
-def test_every_region_that_is_refused_is_named(world: World) -> None:
+def test_every_rejected_region_is_named(world: World) -> None:
     for region in ("eu-west-8", "eu-west-9"):
         world.model.script.disable_region(region)
     reason = world.fail(event(regions=("eu-west-8", "eu-west-9", "us-east-1")))

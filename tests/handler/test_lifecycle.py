@@ -84,7 +84,7 @@ def test_a_failed_update_has_lost_nothing(world: World) -> None:
     assert world.exists("ap-southeast-2"), "the secret that was in the way is not ours"
 
 
-def test_a_name_that_exists_fails_at_once_and_says_what_to_do(world: World) -> None:
+def test_a_name_that_exists_fails_immediately_with_advice(world: World) -> None:
     world.create(region="eu-west-3")
     started = world.clock.now()
     reason = world.fail(event())
@@ -101,7 +101,7 @@ def test_every_failing_region_is_named(world: World) -> None:
     assert "us-east-1: Replication failed" in reason
 
 
-def test_a_failed_create_answers_the_real_id_and_its_delete_cleans_up(world: World) -> None:
+def test_a_failed_create_returns_the_real_id_and_its_delete_cleans_up(world: World) -> None:
     world.create(region="us-east-1")
     answer = world.serve(event(regions=("eu-west-3", "us-east-1")))
     assert answer.physical_id == world.arn
@@ -112,7 +112,7 @@ def test_a_failed_create_answers_the_real_id_and_its_delete_cleans_up(world: Wor
     assert world.exists("us-east-1"), "the secret that was in the way is not ours"
 
 
-def test_force_overwrites_the_secret_that_is_in_the_way(world: World) -> None:
+def test_force_overwrites_the_conflicting_secret(world: World) -> None:
     world.create(region="eu-west-3")
     world.succeed(event(ForceOverwriteReplicaSecret="true"))
     assert world.client("eu-west-3").describe_secret(SecretId="app/database")["PrimaryRegion"] == PRIMARY
@@ -135,14 +135,14 @@ def test_an_adopted_replica_is_not_rekeyed(world: World) -> None:
     assert "existed before this resource, with key key-1" in reason
 
 
-def test_replicas_that_nobody_declared_are_never_touched(world: World) -> None:
+def test_undeclared_replicas_are_never_touched(world: World) -> None:
     world.client().replicate_secret_to_regions(SecretId=world.arn, AddReplicaRegions=[{"Region": "sa-east-1"}])
     world.succeed(event())
     world.succeed(event("Delete", PhysicalResourceId=world.arn))
     assert world.statuses() == {"sa-east-1": "InSync"}
 
 
-def test_a_replica_of_another_stack_is_refused_with_the_command_that_releases_it(world: World) -> None:
+def test_another_stacks_replica_is_rejected_with_the_release_command(world: World) -> None:
     world.succeed(event(StackId=OTHER_STACK))
     reason = world.fail(event())
     assert "belongs to Replication of stack other" in reason
@@ -186,7 +186,7 @@ def test_retain_leaves_the_replica_replicating_and_unowned(world: World) -> None
     assert world.tags() == {}
 
 
-def test_promote_makes_the_replica_a_secret_of_its_own(world: World) -> None:
+def test_promote_makes_the_replica_standalone(world: World) -> None:
     world.succeed(event(ReplicaRemovalPolicy="Promote"))
     world.succeed(event("Delete", PhysicalResourceId=world.arn, ReplicaRemovalPolicy="Promote"))
     assert world.statuses() == {}
@@ -234,7 +234,7 @@ def test_a_create_whose_delete_comes_meanwhile_stops_and_leaves_nothing(
     assert not world.exists("eu-west-3")
 
 
-def test_one_stale_look_is_not_taken_for_a_delete(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_stale_read_is_not_mistaken_for_a_delete(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     fresh, looks = world.journal.inner.describe, []
 
     def describe(secret: SecretArn | str) -> Description:
@@ -372,7 +372,7 @@ def test_the_deadline_says_what_to_do_about_what_failed(world: World) -> None:
     )
 
 
-def test_the_deadline_lists_every_region_there_is(world: World) -> None:
+def test_the_deadline_lists_every_region(world: World) -> None:
     regions = sorted(set(boto3.Session().get_available_regions("secretsmanager")) - {PRIMARY})
     world.model.script.stall()
     told = world.fail(event(regions=regions), seconds=100)
@@ -384,7 +384,7 @@ def test_a_service_timeout_brings_the_deadline_forward(world: World) -> None:
     assert "not finished after 45 s" in world.fail(event(ServiceTimeout="60"))
 
 
-def test_access_denied_right_after_a_role_change_is_outlasted(world: World) -> None:
+def test_access_denied_right_after_a_role_change_is_retried(world: World) -> None:
     denied_until = world.clock.now() + 30
 
     def deny(_: str) -> None:
@@ -406,7 +406,7 @@ def raise_denied() -> None:
     raise AccessDeniedError("AccessDeniedException: not authorized")
 
 
-def test_a_replica_named_as_the_primary_is_refused_with_the_primarys_arn(world: World) -> None:
+def test_a_replica_given_as_the_primary_is_rejected_with_the_primarys_arn(world: World) -> None:
     world.succeed(event())
     replica = world.arn.replace("us-west-2", "eu-west-3")
     assert f"Name the primary: {world.arn}" in world.fail(event(SecretId=replica, regions=("us-east-1",)))
@@ -424,14 +424,14 @@ def test_an_empty_list_of_regions_replicates_nothing(world: World) -> None:
     assert answer.data["Regions"] == ""
 
 
-def test_values_and_descriptions_are_never_asked_for(world: World) -> None:
+def test_values_and_descriptions_are_never_requested(world: World) -> None:
     world.succeed(event())
     with pytest.raises(ClientError):
         world.client("eu-west-3").put_secret_value(SecretId="app/database", SecretString="other")
     assert not any(VALUE in str(line) for line in world.log.lines)
 
 
-def test_an_adopted_replica_that_was_removed_is_made_again_as_created(world: World) -> None:
+def test_an_adopted_replica_that_was_removed_is_recreated(world: World) -> None:
     world.client().replicate_secret_to_regions(SecretId=world.arn, AddReplicaRegions=[{"Region": "eu-west-3"}])
     for logical_id in ("Replication", "Other"):
         world.succeed(event(LogicalResourceId=logical_id))

@@ -63,7 +63,7 @@ def client_error(code: str, message: str = "why", status: int = 400) -> ClientEr
         (EndpointConnectionError(endpoint_url="https://x"), UnavailableError),
     ],
 )
-def test_an_error_keeps_awss_words_and_says_what_was_called_where(
+def test_an_error_keeps_awss_message_and_names_the_call_and_region(
     error: Exception, kind: type[ReplicationError]
 ) -> None:
     aws = Boto3SecretsManager(PRIMARY, lambda *_: Raises(error))
@@ -77,7 +77,7 @@ def test_an_error_keeps_awss_words_and_says_what_was_called_where(
         assert error.response["Error"]["Message"] in str(raised.value)
 
 
-def test_an_answer_that_was_cut_short_may_come_whole_the_next_time() -> None:
+def test_a_truncated_response_is_retryable() -> None:
     class CutShort:
         def describe_secret(self, **_: object) -> dict[str, Any]:
             return {"ResponseMetadata": {"HTTPStatusCode": 200}}

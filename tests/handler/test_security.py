@@ -13,7 +13,7 @@ from tests.helpers.world import World, event
 
 @given(events())
 @settings(max_examples=300, deadline=None)
-def test_whatever_comes_is_answered_or_refused(request: object) -> None:
+def test_every_event_gets_a_response_or_is_rejected(request: object) -> None:
     check(request)
 
 

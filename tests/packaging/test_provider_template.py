@@ -198,7 +198,7 @@ REPLICA = (
         },
     )
 )
-def test_the_schema_takes_what_the_parser_takes(properties: dict[str, Any]) -> None:
+def test_the_schema_accepts_what_the_parser_accepts(properties: dict[str, Any]) -> None:
     """But for what a schema cannot say: an ARN in full, a Region listed twice, the primary's own."""
     assert is_valid(properties) == is_read(properties)
 

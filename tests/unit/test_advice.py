@@ -64,13 +64,13 @@ def test_each_message_says_what_to_do_and_how_often_to_try(message: str, retries
     assert advice in told.split(". To fix this, ")[1]
 
 
-def test_a_name_that_is_taken_is_tried_again_when_it_may_be_overwritten() -> None:
+def test_a_name_conflict_is_retried_with_force() -> None:
     known = advice_for(FAILED + MESSAGES[0][0], force=True)
     assert known.retries == 3
     assert "could not be overwritten" in known.text
 
 
-def test_a_replica_that_failed_without_a_word_still_says_failed() -> None:
+def test_a_replica_that_failed_without_a_message_is_reported_as_failed() -> None:
     assert advised("").startswith("Failed. To fix this, ")
 
 

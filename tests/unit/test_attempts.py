@@ -14,7 +14,7 @@ PARAMETER = RejectedError("InvalidParameterException: already replicated")
 KEY = RejectedError("InvalidParameterException: the KMS key is not valid")
 
 
-def test_a_first_addition_is_no_repair() -> None:
+def test_a_first_addition_is_not_a_repair() -> None:
     attempt = Attempt(rejected=Step.ADD)
     attempt.note_added(NOW)
     assert (attempt.added, attempt.replicated, attempt.repairs) == (True, True, 0)
@@ -72,7 +72,7 @@ def test_a_replica_that_aws_does_not_replicate_over_can_be_removed(code: str) ->
 
 
 @pytest.mark.parametrize("error", [KEY, RejectedError("LimitExceededException: quota")])
-def test_a_rejection_for_another_cause_takes_no_replica_away(error: RejectedError) -> None:
+def test_a_rejection_for_another_cause_removes_no_replica(error: RejectedError) -> None:
     attempt = Attempt()
     assert not attempt.note_rejected(Step.REPLICATE, error, NOW)
     assert attempt.rejected is None

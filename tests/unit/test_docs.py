@@ -63,7 +63,7 @@ def test_every_fact_about_aws_has_a_test_named_after_it() -> None:
     assert {int(fact) for fact in facts} - {26, 27, 28, 29, *range(30, 38), 41} == tested
 
 
-def test_the_lines_for_a_test_of_ones_own_run() -> None:
+def test_the_example_for_your_own_tests_runs() -> None:
     page = (ROOT / "docs" / "local-aws.md").read_text()
     _, _, part = page.partition("three lines\n")
     three, http = re.findall(r"(?:^    .*\n)+", part, re.MULTILINE)[:2]

@@ -92,7 +92,7 @@ def test_f13_a_name_that_exists(world: World) -> None:
         ("replica", "Can't overwrite secret app/database that is currently replicated from sa-east-1."),
     ],
 )
-def test_f13_force_does_not_overwrite_what_replicates_itself(world: World, here: str, message: str) -> None:
+def test_f13_force_does_not_overwrite_a_secret_with_replicas(world: World, here: str, message: str) -> None:
     where, to = ("eu-west-3", "sa-east-1") if here == "primary" else ("sa-east-1", "eu-west-3")
     arn = world.create(region=where)
     world.client(where).replicate_secret_to_regions(SecretId=arn, AddReplicaRegions=[{"Region": to}])
@@ -101,7 +101,7 @@ def test_f13_force_does_not_overwrite_what_replicates_itself(world: World, here:
     assert entries(world)[0]["StatusMessage"] == f"Replication failed: {message}"
 
 
-def test_f14_the_own_region_is_refused_at_once(world: World) -> None:
+def test_f14_the_primarys_region_is_rejected_immediately(world: World) -> None:
     assert refused(lambda: replicate(world, PRIMARY)) == "InvalidParameterException: Invalid replica region."
 
 
@@ -130,7 +130,7 @@ def test_f16_a_primary_with_replicas_cannot_be_deleted(world: World) -> None:
     )
 
 
-def test_f18_a_removal_empties_the_list_at_once_and_the_region_later(world: World) -> None:
+def test_f18_a_removal_empties_the_list_immediately_and_the_region_later(world: World) -> None:
     replicate(world)
     world.clock.sleep(5)
     answer = world.client().remove_regions_from_replication(SecretId=world.arn, RemoveReplicaRegions=["eu-west-3"])
@@ -192,7 +192,7 @@ def test_f21_a_customer_key_is_named_as_it_was_given(world: World, key: str) -> 
     assert world.client("eu-west-3").describe_secret(SecretId="app/database")["KmsKeyId"] == key
 
 
-def test_f22_the_replica_appears_at_once_and_can_stay_in_progress_for_ever(world: World) -> None:
+def test_f22_the_replica_appears_immediately_and_can_stay_in_progress(world: World) -> None:
     world.model.script.stall("eu-west-3", times=1)
     replicate(world)
     assert world.exists("eu-west-3")
@@ -214,7 +214,7 @@ def test_f24_a_replica_that_fails_later_stays_readable_and_stale(world: World) -
     assert there.get_secret_value(SecretId="app/database")["SecretString"] == "new"
 
 
-def test_f23_a_promoted_replica_is_a_secret_of_its_own(world: World) -> None:
+def test_f23_a_promoted_replica_is_a_standalone_secret(world: World) -> None:
     replicate(world)
     there = world.client("eu-west-3")
     there.stop_replication_to_replica(SecretId="app/database")
@@ -256,13 +256,13 @@ def test_f40_a_secret_has_at_most_fifty_tags(world: World) -> None:
     assert "at most 50 tags" in refused(lambda: world.client().tag_resource(SecretId=world.arn, Tags=tags))
 
 
-def test_a_create_that_is_refused_leaves_no_secret(world: World) -> None:
+def test_a_rejected_create_leaves_no_secret(world: World) -> None:
     with pytest.raises(ClientError):
         world.client().create_secret(Name="new", AddReplicaRegions=[{"Region": PRIMARY}])
     assert world.model.find(PRIMARY, "new") is None
 
 
-def test_what_the_api_refuses_is_refused(world: World) -> None:
+def test_the_model_rejects_what_the_api_rejects(world: World) -> None:
     client = world.client()
     client.put_secret_value(SecretId=world.arn, SecretString="a", ClientRequestToken="t" * 32)
     for call in (
@@ -283,7 +283,7 @@ def test_a_promoted_secret_that_is_deleted_stays_deleted(world: World) -> None:
     assert not world.exists("eu-west-3")
 
 
-def test_a_call_that_it_does_not_know_says_so(world: World) -> None:
+def test_an_unknown_call_is_reported(world: World) -> None:
     with pytest.raises(ApiError) as refusal:
         world.model.call(PRIMARY, "Frobnicate", {})
     assert "local AWS has no Frobnicate" in str(refusal.value)

@@ -364,7 +364,7 @@ def test_another_stacks_replica_names_the_stack_and_the_command_that_releases_it
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_a_promoted_replica_says_what_it_is_and_the_ways_on(force: bool) -> None:
+def test_a_promoted_replica_is_reported_with_the_options(force: bool) -> None:
     told = reason(Desired(US, "", {"eu-west-3": None}, force), observed(CREATED, TAKEN, ReplicaState.STANDALONE))
     assert told == (
         "was promoted to a standalone secret, which may hold newer values than the primary and is not overwritten. "
@@ -389,7 +389,7 @@ def test_the_advice_about_a_name_that_is_taken_depends_on_force(force: bool, adv
 
 
 @pytest.mark.parametrize("key", ["key-1", None])
-def test_a_key_that_was_requested_in_vain_is_named(key: str | None) -> None:
+def test_a_key_that_did_not_take_effect_is_named(key: str | None) -> None:
     told = reason(
         Desired(US, "", {"eu-west-3": key}), observed(CREATED, replica(key="key-2"), key=key), Attempt(replicated=True)
     )

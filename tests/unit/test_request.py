@@ -53,7 +53,7 @@ def test_regions_are_strings_or_objects(regions: list[object], read: dict[str, s
     assert declared(regions=regions).replicas == read
 
 
-def test_every_region_of_every_partition_is_taken() -> None:
+def test_every_region_of_every_partition_is_accepted() -> None:
     session = boto3.Session()
     known = [r for p in session.get_available_partitions() for r in session.get_available_regions("ec2", p)]
     regions = sorted(set(known) - {PRIMARY})
@@ -133,7 +133,7 @@ def test_a_wrong_property_is_named_with_its_value_and_the_fix(properties: dict[s
 
 
 @pytest.mark.parametrize("secret_id", ["x", "x" * 2048])
-def test_the_longest_and_the_shortest_are_taken(secret_id: str) -> None:
+def test_the_longest_and_the_shortest_are_accepted(secret_id: str) -> None:
     key = "x" * 2048
     desired = declared(SecretId=secret_id, regions=[{"Region": "eu-west-3", "KmsKeyId": key}])
     assert (desired.secret, desired.replicas) == (secret_id, {"eu-west-3": key})
@@ -204,7 +204,7 @@ def test_regions_are_read_from_properties_of_any_form(properties: object, region
     assert regions_in(properties) == regions
 
 
-def test_the_placeholder_id_is_known_again() -> None:
+def test_the_placeholder_id_is_recognised() -> None:
     assert Request.of(event()).physical_id == placeholder_id(OWNER) == f"Replication-{OWNER.stack}"
     assert Request.of(event()).has_placeholder_id
     assert not Request.of(event(PhysicalResourceId="app-Replication-1X2Y3Z")).has_placeholder_id

@@ -16,12 +16,12 @@ def test_a_finding_without_a_reason_is_not() -> None:
     assert problem.startswith("checkov: CKV_AWS_117 at ReplicatedSecretProvider/Handler in Keys, New: settle it")
 
 
-def test_nor_a_reason_that_nothing_needs_any_more() -> None:
+def test_an_unused_reason_is_not_settled() -> None:
     (problem,) = judge({}, {FOUND: "because"})
     assert "is not found any more: remove it from tools/scan/acknowledged.toml" in problem
 
 
-def test_nor_one_that_says_nothing() -> None:
+def test_an_empty_reason_is_not_settled() -> None:
     assert judge({FOUND: {"New"}}, {FOUND: " "}) == [
         "checkov: CKV_AWS_117 at ReplicatedSecretProvider/Handler: the reason is empty"
     ]

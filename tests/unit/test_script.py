@@ -47,7 +47,7 @@ def test_a_key_that_is_still_being_created(world: World) -> None:
     assert replicate(world, key="key-1").startswith("InSync")
 
 
-def test_no_right_to_a_key(world: World) -> None:
+def test_no_permission_for_a_key(world: World) -> None:
     world.model.script.deny_key("key-1")
     assert replicate(world, key="key-1").startswith("Failed")
     world.model.script.allow_key("key-1")
@@ -55,7 +55,7 @@ def test_no_right_to_a_key(world: World) -> None:
 
 
 @pytest.mark.parametrize("how", ["denied", "being created", "fails", "stalls"])
-def test_what_is_scripted_holds_for_a_key_change_too(world: World, how: str) -> None:
+def test_a_scripted_failure_applies_to_key_changes_too(world: World, how: str) -> None:
     replicate(world)
     script = world.model.script
     {
@@ -67,7 +67,7 @@ def test_what_is_scripted_holds_for_a_key_change_too(world: World, how: str) -> 
     assert replicate(world, key="key-1").startswith("InProgress" if how == "stalls" else "Failed")
 
 
-def test_a_replica_that_is_not_there_cannot_break(world: World) -> None:
+def test_a_missing_replica_cannot_fail(world: World) -> None:
     with pytest.raises(ValueError, match="is not replicated to eu-west-3"):
         world.model.break_off(PRIMARY, world.arn, "eu-west-3", "x")
     with pytest.raises(ValueError, match="there is no secret other"):
@@ -109,7 +109,7 @@ def test_f40_fifty_writes_a_second_and_region(world: World) -> None:
         assert call_without_retries(endpoint, 2) == ["ok", "ThrottlingException"]
 
 
-def test_an_error_before_a_call_and_an_answer_lost_after_it() -> None:
+def test_an_error_before_a_call_and_a_response_lost_after_it() -> None:
     model = SecretsManager(VirtualClock())
     model.call(PRIMARY, "CreateSecret", {"Name": "a"})
     model.script.error("InternalServiceError", operation="PutSecretValue", status=500)
@@ -123,7 +123,7 @@ def test_an_error_before_a_call_and_an_answer_lost_after_it() -> None:
     assert len(secret.content.versions) == 2, "the call whose answer was lost was carried out"
 
 
-def test_a_lost_answer_reaches_a_client_in_the_process_too(world: World) -> None:
+def test_a_lost_response_reaches_an_in_process_client_too(world: World) -> None:
     world.model.script.lose_answer(operation="TagResource")
     with pytest.raises(ConnectionClosedError):
         world.client().tag_resource(SecretId=world.arn, Tags=[])

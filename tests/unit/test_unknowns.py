@@ -228,7 +228,7 @@ def test_the_plausible_dialects_hold_every_pair_of_values() -> None:
         assert wanted == {(getattr(dialect, one), getattr(dialect, other)) for dialect in dialects}
 
 
-def test_every_dialect_is_another() -> None:
+def test_dialects_are_distinct() -> None:
     dialects = list(every_dialect())
     assert len(set(dialects)) == len(dialects) > 500
     assert Dialect() in dialects
