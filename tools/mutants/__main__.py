@@ -48,6 +48,7 @@ GROUPS = (
             "handler/test_report.py",
             "unit/test_attempts.py",
             "unit/test_observe.py",
+            "unit/test_watch.py",
         ),
     ),
 )
