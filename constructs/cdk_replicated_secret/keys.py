@@ -11,7 +11,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk.region_info import RegionInfo
 from constructs import Construct
 
-# The key of a secret without a customer key: whoever may read the secret may use it.
+# The key of a secret without a customer key: anyone who may read the secret may use it.
 DEFAULT_KEY = "alias/aws/secretsmanager"
 
 
