@@ -23,12 +23,10 @@ _FEW = 3
 _AS_LONG_AS_A_REMOVAL = 8
 # These take five and a half minutes: as long as a change of a key's alias or tags may take to count (F33).
 _AS_LONG_AS_KMS = 13
-_NAME_TAKEN = Advice(0, "delete that secret, or set ForceOverwriteReplicaSecret to true to overwrite it")
-_NAME_TAKEN_FORCED = Advice(_FEW, "delete that secret: it could not be overwritten")
 _TEMPLATE = " (of the provider template: by its parameters)"
 # Names of secrets, which may contain words such as key.
 _SECRET = re.compile(r"(?<=secret )(?:name )?\S*\w|\barn:[\w-]+:secretsmanager:\S+", re.IGNORECASE)
-_TAKEN = re.compile(r"already exists in region", re.IGNORECASE)
+_TAKEN = re.compile(r"(?:secret name (?P<name>\S+) )?already exists in region ?(?P<region>[a-z0-9-]*)", re.IGNORECASE)
 _KEY = re.compile(r"\bkms\b|\bkey\b", re.IGNORECASE)
 # The first one whose pattern is found in the message applies.
 _KNOWN: tuple[tuple[re.Pattern[str], Advice], ...] = (
@@ -109,10 +107,24 @@ _UNKNOWN = Advice(None, "follow AWS's message above, or wait and redeploy")
 
 def advice_for(message: str, *, force: bool = False) -> Advice:
     """What to do about this StatusMessage or rejection. ``force``: ForceOverwriteReplicaSecret is set."""
+    if taken := _TAKEN.search(message):
+        return _name_taken(taken["region"], taken["name"], force=force)
     message = _SECRET.sub("", message)
-    if _TAKEN.search(message):
-        return _NAME_TAKEN_FORCED if force else _NAME_TAKEN
     return next((advice for pattern, advice in _KNOWN if pattern.search(message)), _UNKNOWN)
+
+
+def _name_taken(region: str, name: str | None, *, force: bool) -> Advice:
+    """A secret that is scheduled for deletion keeps its name until then (U6)."""
+    command = delete_command(region or "REGION", name or "NAME")
+    delete = f"delete that secret, which loses its value (run {command}, even if it is scheduled for deletion already)"
+    if force:
+        return Advice(_FEW, f"{delete}: it could not be overwritten")
+    return Advice(0, f"{delete}, or set ForceOverwriteReplicaSecret to true to overwrite it")
+
+
+def delete_command(region: str, secret_id: str) -> str:
+    """The command that deletes a secret at once. Its value is lost."""
+    return f"aws secretsmanager delete-secret --region {region} --secret-id {secret_id} --force-delete-without-recovery"
 
 
 def advised(message: str, aws_message: str = "", *, force: bool = False) -> str:

@@ -11,7 +11,7 @@ from .errors import RejectedError, SecretDeletedError, SecretNotFoundError
 from .model import FAILED, Desired, Observed, ReplicaState, Step
 from .ownership import Claim, Origin, tag_key
 from .plan import Plan
-from .ports import SecretsManager
+from .ports import Log, SecretsManager
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class Applier:
     aws: SecretsManager
     desired: Desired
     attempts: Mapping[str, Attempt]
+    log: Log
 
     def apply(self, plan: Plan, observed: Observed, now: float) -> bool:
         """Make the plan's calls. True if all of them succeeded.
@@ -48,6 +49,9 @@ class Applier:
                 if call.step is Step.PROMOTE:
                     self.attempts[call.regions[0]].note_rejected(call.step, RejectedError(str(error)), now)
                 return False
+        for region, rejection in rejected.items():
+            action = plan.steps[region].name
+            self.log.warning(f"{region}: {rejection}", action=action, region=region, secret=str(observed.arn))
         final = {
             region: error
             for region, error in rejected.items()

@@ -63,7 +63,7 @@ class Deadline:
         """Whether no time is left."""
         return self.waited >= self.seconds
 
-    def grace(self, seconds: float = ACCESS_GRACE) -> float:
+    def grace(self, seconds: float) -> float:
         """Seconds for what may still heal by itself: these, or half of a shorter deadline."""
         return min(seconds, self.seconds / 2)
 
@@ -84,16 +84,15 @@ class Persistence:
     """Whether the same finding has persisted for some seconds."""
 
     clock: Clock
-    seconds: float
     _finding: object = None
     _since: float = 0.0
 
-    def holds(self, finding: object = "it") -> bool:
+    def holds(self, finding: object, seconds: float) -> bool:
         """Report a finding. True if it has been reported, unchanged, for ``seconds``; never for one that is empty."""
         now = self.clock.now()
         if finding != self._finding:
             self._finding, self._since = finding, now
-        return bool(finding) and now - self._since >= self.seconds
+        return bool(finding) and now - self._since >= seconds
 
     def clear(self) -> None:
         """Report that there is nothing to find."""

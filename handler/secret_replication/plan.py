@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .advice import advice_for, advised
+from .advice import advice_for, advised, delete_command
 from .attempts import Attempt
 from .keys import DEFAULT_KEY
 from .model import FAILED, IN_SYNC, Desired, Observed, RemovalPolicy, ReplicaState, ReplicaStatus, SecretArn, Step
@@ -172,8 +172,7 @@ def _promoted(replica: SecretArn) -> str:
     return (
         "was promoted to a standalone secret, which may hold newer values than the primary and is not overwritten. "
         "To keep it, remove the Region from ReplicaRegions. To replicate to it again, save its value, delete it and "
-        f"redeploy: aws secretsmanager delete-secret --region {replica.region} --secret-id {replica} "
-        "--force-delete-without-recovery"
+        f"redeploy: {delete_command(replica.region, str(replica))}"
     )
 
 

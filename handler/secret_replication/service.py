@@ -35,9 +35,13 @@ class Service:
         self._run: Reconciler | None = None
 
     @property
-    def primary(self) -> str:
+    def _primary(self) -> str:
         """The primary's ARN, which is the resource's id; empty until it was observed."""
         return str(self._run.observed.arn) if self._run and self._run.observed else ""
+
+    def failed_id(self, request: Request) -> str:
+        """The id of a FAILED response: the one that the resource has (P11), or the primary's ARN if it has none yet."""
+        return request.physical_id if request.primary else self._primary or request.physical_id
 
     def handle(self, request: Request, seconds: float) -> Response:
         """Carry out a request.
@@ -63,7 +67,7 @@ class Service:
             desired = self._desired(request)
             response = self._respond(request, desired, deadline)
         except ReplicationError as error:
-            response = failed(request, self.primary or request.physical_id, f"{error.code}: {error}")
+            response = failed(request, self.failed_id(request), f"{error.code}: {error}")
         self._report(request, desired, response, deadline)
         if desired and not response.reason and request.type is RequestType.UPDATE:
             self._clean_up_other_secret(request, desired, response, deadline)
@@ -94,7 +98,7 @@ class Service:
             return deleted(request)
         except (AccessDeniedError, RejectedError) as error:
             if self._run.only_tags_left:
-                self._warn(f"{error} The tags stay. To remove them: {self._untag_command()}", self.primary)
+                self._warn(f"{error} The tags stay. To remove them: {self._untag_command()}", self._primary)
                 return deleted(request)
             # If AWS rejects even the first call, and no Create has responded with an ARN, that Create failed likewise.
             if isinstance(error, AccessDeniedError) or self._run.observed or request.primary:
@@ -147,12 +151,17 @@ class Service:
         listed = self._run.observed.replicas if self._run and self._run.observed else {}
         statuses = [listed[region].status for region in regions if region in listed]
         unverified = len(self._run.unverified) if self._run else 0
-        self._metrics.add_metric("ReplicasInSync", "Count", statuses.count(IN_SYNC))
-        self._metrics.add_metric("ReplicasFailed", "Count", statuses.count(FAILED))
-        self._metrics.add_metric("ReplicasUnverified", "Count", unverified)
-        self._metrics.add_metric("ReplicasUnowned", "Count", self._report_unowned(request))
+        self._count("ReplicasInSync", statuses.count(IN_SYNC))
+        self._count("ReplicasFailed", statuses.count(FAILED))
+        self._count("ReplicasUnverified", unverified)
+        self._count("ReplicasUnowned", self._report_unowned(request))
         if not response.reason and request.type is not RequestType.DELETE:
             self._metrics.add_metric("SecondsToInSync", "Seconds", deadline.waited)
+
+    def _count(self, name: str, number: int) -> None:
+        """Nothing is written for a 0, or the line of the metrics would drown the one with the reason."""
+        if number:
+            self._metrics.add_metric(name, "Count", number)
 
     def _report_unowned(self, request: Request) -> int:
         """Warn of replicas that this resource declared before, and that have lost their tag. How many there are."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .attempts import Attempt
-from .clock import Persistence
+from .clock import LAG, Persistence
 from .errors import SupersededError
 from .model import Desired, Observed, ReplicaState, Step
 from .observe import Observer
@@ -15,7 +15,7 @@ from .ports import Log, SecretsManager
 
 @dataclass(slots=True)
 class Watch:
-    """Compares each observation with what this run has done. ``lost``: how long something must be missing."""
+    """Compares each observation with what this run has done. ``lost``: how long something has been missing."""
 
     aws: SecretsManager
     desired: Desired
@@ -33,7 +33,7 @@ class Watch:
         for region in observed.owned:
             self.attempts[region].owners = observed.claims[region].owners
         lost = [region for region in self.desired.replicas if self._is_lost(region, observed)]
-        if not self.lost.holds(lost):
+        if not self.lost.holds(lost, LAG):
             return not lost
         self._remove_added(lost, observed)
         raise SupersededError(

@@ -442,3 +442,13 @@ def test_an_adopted_replica_that_was_removed_is_recreated(world: World) -> None:
     for logical_id in ("Replication", "Other"):
         world.succeed(event("Delete", LogicalResourceId=logical_id, PhysicalResourceId=world.arn))
     assert not world.exists("eu-west-3"), "what the stack made is left behind"
+
+
+def test_a_failed_update_to_another_secret_keeps_the_id(world: World) -> None:
+    """P11: the other secret's ARN would get the Delete of a stack whose rollback fails as well."""
+    world.create("app/other")
+    world.create("app/other", "us-east-1")
+    world.succeed(event())
+    response = world.serve(event("Update", ("us-east-1",), SecretId="app/other", PhysicalResourceId=world.arn))
+    assert "already exists in region" in response.reason
+    assert response.physical_id == world.arn

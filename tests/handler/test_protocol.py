@@ -108,9 +108,9 @@ def crash(*_: object) -> Any:
     raise KeyError("missing")
 
 
-def responding(work: Callable[[Request], Response], primary: str = "") -> CustomResource:
+def responding(work: Callable[[Request], Response], failed_id: str = "id") -> CustomResource:
     """Our adapter around a service that does nothing but this."""
-    service: Any = SimpleNamespace(primary=primary, handle=lambda request, _: work(request))
+    service: Any = SimpleNamespace(failed_id=lambda request: failed_id, handle=lambda request, _: work(request))
     return CustomResource(service)
 
 
@@ -188,7 +188,7 @@ def test_one_answer_for_a_timeout_with_the_real_id(url: ResponseUrl, monkeypatch
     """The guard answers on another thread; the work, when it ends at last, does not answer again."""
     monkeypatch.setattr(cloudformation, "GUARD_MARGIN", 0.5)
 
-    responding(slowly, primary="arn:known")(url.event(), context(seconds=0.8))
+    responding(slowly, failed_id="arn:known")(url.event(), context(seconds=0.8))
     (answer,) = url.answers
     assert_well_formed(answer, "FAILED")
     assert answer["PhysicalResourceId"] == "arn:known"

@@ -25,7 +25,7 @@ def still_owned(attempt: Attempt, claim: Claim | None) -> bool:
     """What the watch says of one listed Region, at first sight."""
     nothing: Any = None
     attempts = defaultdict(Attempt, {R: attempt})
-    watch = Watch(nothing, Desired(US, ARN, {R: None}), attempts, nothing, nothing, Persistence(VirtualClock(), 5.0))
+    watch = Watch(nothing, Desired(US, ARN, {R: None}), attempts, nothing, nothing, Persistence(VirtualClock()))
     claims = {R: claim} if claim else {}
     owned = frozenset(region for region, known in claims.items() if known.owned_by(US))
     return watch.still_owned(Observed(ARN, LISTED, claims, owned))
