@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .advice import advice_for, advised, delete_command
 from .attempts import Attempt
@@ -57,8 +58,7 @@ def plan(desired: Desired, observed: Observed, attempts: Mapping[str, Attempt], 
     return Plan(steps, reasons)
 
 
-@dataclass(frozen=True, slots=True)
-class _Region:
+class _Region(NamedTuple):
     """What the step for one Region depends on. ``there``: what the Region has; None if it was not asked."""
 
     name: str

@@ -47,7 +47,7 @@ class Reconciler:
         self._observer = Observer(aws, desired, deadline.clock)
         self._applier = Applier(aws, desired, self._attempts, log)
         clock = deadline.clock
-        self._watch = Watch(aws, desired, self._attempts, self._observer, log, Persistence(clock))
+        self._watch = Watch(aws, desired, self._attempts, self._observer, log, clock)
         self._second_look, self._no_response = Persistence(clock), Persistence(clock)
         self._gone, self._denied = Persistence(clock), Persistence(clock)
         self._rest = 0.0

@@ -9,7 +9,6 @@ import pytest
 
 from local.clock import VirtualClock
 from secret_replication.attempts import Attempt
-from secret_replication.clock import Persistence
 from secret_replication.model import Desired, Observed, ReplicaStatus, SecretArn
 from secret_replication.ownership import Claim, Origin, Owner
 from secret_replication.watch import Watch
@@ -25,7 +24,7 @@ def still_owned(attempt: Attempt, claim: Claim | None) -> bool:
     """What the watch says of one listed Region, at first sight."""
     nothing: Any = None
     attempts = defaultdict(Attempt, {R: attempt})
-    watch = Watch(nothing, Desired(US, ARN, {R: None}), attempts, nothing, nothing, Persistence(VirtualClock()))
+    watch = Watch(nothing, Desired(US, ARN, {R: None}), attempts, nothing, nothing, VirtualClock())
     claims = {R: claim} if claim else {}
     owned = frozenset(region for region, known in claims.items() if known.owned_by(US))
     return watch.still_owned(Observed(ARN, LISTED, claims, owned))
