@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .advice import advice_for, advised, delete_command
@@ -13,12 +12,11 @@ from .model import FAILED, IN_SYNC, Desired, Observed, RemovalPolicy, ReplicaSta
 from .ownership import Claim, Origin, tag_key
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """A step for each Region that matters, and the reasons of those that fail."""
 
     steps: Mapping[str, Step]
-    reasons: Mapping[str, str] = field(default_factory=dict)
+    reasons: Mapping[str, str]
 
     def regions(self, *steps: Step) -> list[str]:
         """The Regions with one of these steps, sorted."""

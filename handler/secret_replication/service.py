@@ -150,18 +150,18 @@ class Service:
             self._log.info(f"{name}: done", **line)
         listed = self._run.observed.replicas if self._run and self._run.observed else {}
         statuses = [listed[region].status for region in regions if region in listed]
-        unverified = len(self._run.unverified) if self._run else 0
-        self._count("ReplicasInSync", statuses.count(IN_SYNC))
-        self._count("ReplicasFailed", statuses.count(FAILED))
-        self._count("ReplicasUnverified", unverified)
-        self._count("ReplicasUnowned", self._report_unowned(request))
+        counts = {
+            "ReplicasInSync": statuses.count(IN_SYNC),
+            "ReplicasFailed": statuses.count(FAILED),
+            "ReplicasUnverified": len(self._run.unverified) if self._run else 0,
+            "ReplicasUnowned": self._report_unowned(request),
+        }
+        for metric, count in counts.items():
+            # Zeros are not written: in a log the metrics would drown the line with the reason.
+            if count:
+                self._metrics.add_metric(metric, "Count", count)
         if not response.reason and request.type is not RequestType.DELETE:
             self._metrics.add_metric("SecondsToInSync", "Seconds", deadline.waited)
-
-    def _count(self, name: str, number: int) -> None:
-        """Nothing is written for a 0, or the line of the metrics would drown the one with the reason."""
-        if number:
-            self._metrics.add_metric(name, "Count", number)
 
     def _report_unowned(self, request: Request) -> int:
         """Warn of replicas that this resource declared before, and that have lost their tag. How many there are."""
