@@ -57,7 +57,7 @@ MESSAGES = [
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_a_name_that_is_taken_is_freed_by_a_command_that_also_takes_one_scheduled_for_deletion(force: bool) -> None:
+def test_a_name_conflict_is_resolved_by_a_command_that_also_deletes_a_scheduled_secret(force: bool) -> None:
     reason = advised("Replication failed: Secret name app/db already exists in region eu-west-3.", force=force)
     assert "aws secretsmanager delete-secret --region eu-west-3 --secret-id app/db --force-delete" in reason
     assert "loses its value" in reason
