@@ -29,10 +29,10 @@ soak: setup ## Run randomized stack histories and events for MINUTES (10; SEED=.
 mutants: setup ## Change the handler in small ways: every mutant must be caught (ONLY="plan apply")
 	@$(BIN)/python -m tools.mutants $(ONLY)
 
-faults: setup build/microburst-venv/done ## Inject network faults into whole stack life cycles, and write docs/reliability.md (20 minutes)
+faults: setup build/microburst-venv/done ## Inject network faults into whole stack life cycles, and write docs/design/reliability.md (20 minutes)
 	@PYTHONPATH=handler:constructs:packaging $(BIN)/python -m tools.faults $(if $(ONLY),--only "$(ONLY)")
 
-bench: setup bench/node_modules/done ## Compare speed and size with the alternatives, and write docs/benchmarks.md (15 minutes)
+bench: setup bench/node_modules/done ## Compare speed and size with the alternatives, and write docs/design/benchmarks.md (15 minutes)
 	@PYTHONPATH=handler:constructs:packaging $(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
 audit: setup build/audit-venv/done ## Report known vulnerabilities of the bundle and the CDK CLI, if the advisory indexes are reachable
@@ -45,8 +45,8 @@ lint: setup ## Check style, types and which module may import which
 	@$(BIN)/mypy
 	@PYTHONPATH=constructs:handler:. $(BIN)/lint-imports
 
-docs: setup ## Write docs/construct.md from the docstrings
-	@$(BIN)/python docs/build_construct.py
+docs: setup ## Write docs/reference/construct.md from the docstrings
+	@$(BIN)/python -m tools.construct_reference
 
 scan: setup build/checkov-venv/done ## Scan the synthesized templates with cdk-nag, cfn-lint and checkov
 	@$(BIN)/python -m tools.scan

@@ -33,7 +33,7 @@ _UNWANTED = (
     "*.dist-info/entry_points.txt",
 )
 # All that Powertools imports from typing_extensions at run time. Lambda would compile the real module, a third of the
-# bundle, at each cold start (docs/decisions/0007).
+# bundle, at each cold start (docs/design/decisions/0007).
 _TYPING_EXTENSIONS = '''"""Stands in for typing_extensions: what the modules of this bundle import from it."""
 
 from typing import NotRequired as NotRequired

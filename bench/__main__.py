@@ -1,4 +1,4 @@
-"""``make bench``: measure everything in one run, and write docs/benchmarks.md with its plots."""
+"""``make bench``: measure everything in one run, and write docs/design/benchmarks.md with its plots."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pygal
 from pygal.style import Style
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parent.parent / "docs" / "design"
 _STYLE = Style(background="white", plot_background="white", font_family="sans-serif", colors=("#2a6f97", "#c9752e"))
 
 
@@ -23,7 +23,7 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One benchmark's part of docs/benchmarks.md.
+    """One benchmark's part of docs/design/benchmarks.md.
 
     Args:
         name: of the plot's file.

@@ -310,7 +310,7 @@ def _regions(props: dict[str, Any]) -> set[str]:
 
 
 def _mend_custom_resources() -> None:
-    """What CloudFormation does and MiniStack does not: see P1 and P4 in docs/protocol.md.
+    """What CloudFormation does and MiniStack does not: see P1 and P4 in docs/design/protocol.md.
 
     An answer over 4,096 bytes fails. A resource whose Create failed is sent a Delete, with the id that it answered, and
     where that fails another one when the stack is deleted.
@@ -363,7 +363,7 @@ def _mend_custom_resources() -> None:
 
 
 def _mend_invocations() -> None:
-    """A custom resource's function that fails is called again, twice: see P6 in docs/protocol.md.
+    """A custom resource's function that fails is called again, twice: see P6 in docs/design/protocol.md.
 
     CloudFormation's own call is the first with its ResponseURL; a function may hand the request on, as CDK's Provider
     framework does, and that is a call as any other.

@@ -31,7 +31,7 @@ from local.server import LocalAws, clean_environment, free_port
 from tools.stamp import BUNDLE_SOURCES, stamp
 
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "reliability.md"
+PAGE = ROOT / "docs" / "design" / "reliability.md"
 SOURCES = (*BUNDLE_SOURCES, "local/secrets_manager", str(Path(__file__).relative_to(ROOT)))
 MICROBURST = ROOT / "build" / "microburst-venv" / "bin" / "microburst"
 PARIS, VIRGINIA, MUMBAI, MONTREAL = "eu-west-3", "us-east-1", "ap-south-1", "ca-central-1"

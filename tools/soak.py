@@ -1,7 +1,7 @@
 """Histories, and events that CloudFormation would never send, until the time is over: ``python -m tools.soak``.
 
 Each round has a seed, which is printed: ``--seed`` repeats the round, and ``--shrink`` makes what failed short.
-Each round has a dedicated process: docs/decisions/0006-a-soak-runner.md says why.
+Each round has a dedicated process: docs/design/decisions/0006-a-soak-runner.md says why.
 """
 
 from __future__ import annotations

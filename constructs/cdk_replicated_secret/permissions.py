@@ -1,4 +1,4 @@
-"""The permissions that the function needs for one ReplicatedSecret. docs/permissions.md has the reason for each."""
+"""The permissions of the function for one ReplicatedSecret. docs/reference/permissions.md has the reason for each."""
 
 from __future__ import annotations
 

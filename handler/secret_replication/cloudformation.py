@@ -1,4 +1,4 @@
-"""The one module that imports crhelper: exactly one response for each request (docs/protocol.md)."""
+"""The one module that imports crhelper: exactly one response for each request (docs/design/protocol.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The planner: a step for each Region, from what is declared and observed. Pure; docs/lifecycle.md is its table."""
+"""The planner: a step for each Region. Pure; its table is docs/reference/lifecycle.md."""
 
 from __future__ import annotations
 

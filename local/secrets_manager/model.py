@@ -1,6 +1,6 @@
 """A model of Secrets Manager with multi-Region replication: no HTTP, no threads, a clock that is passed in.
 
-What it does follows docs/aws-facts.md; the numbers in the comments (F18) are rows there.
+What it does follows docs/design/aws-facts.md; the numbers in the comments (F18) are rows there.
 State changes with time only when it is looked at: each call first brings it up to now.
 """
 

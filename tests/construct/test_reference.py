@@ -1,4 +1,4 @@
-"""docs/construct.md: it is what the docstrings say, and its examples run."""
+"""docs/reference/construct.md: it is what the docstrings say, and its examples run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as sm
 
 import cdk_replicated_secret
-from docs.build_construct import PAGE, build
+from tools.construct_reference import PAGE, build
 
 EXAMPLES = re.findall(
     r"### ([\w.]+)\n(?:(?!\n##).)*?```python\n(.*?)```", PAGE.read_text().replace("\n## ", "\n### "), re.DOTALL

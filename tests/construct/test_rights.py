@@ -39,7 +39,7 @@ ARN = f"arn:aws:secretsmanager:{PRIMARY}:{ACCOUNT}:secret:{NAME}"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/function"
 KEY = f"arn:aws:kms:us-west-2:{ACCOUNT}:key/primary"
 REPLICA_KEY = f"arn:aws:kms:eu-west-3:{ACCOUNT}:key/replica"
-PERMISSIONS = Path(__file__).parents[2] / "docs" / "permissions.md"
+PERMISSIONS = Path(__file__).parents[2] / "docs" / "reference" / "permissions.md"
 PROMOTE = ReplicaRemovalPolicy.PROMOTE
 Build = Callable[[cdk.Stack], None]
 

@@ -39,7 +39,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
         made = Shell(aws, folder)
         made.run(f"aws s3 mb s3://{made.bucket} && aws s3 mb s3://artifacts-{ACCOUNT}")
         # The page's commands, as they stand there; then with what the examples need beyond.
-        for kind, text in steps("custom-resource.md"):
+        for kind, text in steps("reference/custom-resource.md"):
             if kind == "command":
                 made.run(text)
         assert made.outputs("replication")["ServiceToken"].startswith("arn:aws:lambda:us-west-2:")
@@ -140,8 +140,8 @@ def a_secret_that_is_not_there(shell: Shell) -> None:
 
 
 def alarms(shell: Shell) -> None:
-    """As docs/operations.md has it; then with another topic."""
-    (deploy,) = (text for _, text in steps("operations.md", "What to alarm on") if "deploy" in text)
+    """As docs/guide/operations.md has it; then with another topic."""
+    (deploy,) = (text for _, text in steps("guide/operations.md", "What to alarm on") if "deploy" in text)
     function = shell.outputs("replication")["ServiceToken"].rpartition(":")[2]
     for topic in ("operations", "others"):
         shell.run(deploy.replace(":operations", f":{topic}"))
@@ -155,7 +155,7 @@ def alarms(shell: Shell) -> None:
 
 
 def handed_over(shell: Shell) -> None:
-    """From a stack to another, which then owns the replica, as docs/operations.md has it."""
+    """From a stack to another, which then owns the replica, as docs/guide/operations.md has it."""
     arn = secret(shell, "app/orders-moved")
     for stack in ("before", "after"):
         example = (EXAMPLES / "existing-secret.yaml").read_text().partition("Outputs:")[0]
@@ -168,7 +168,7 @@ def handed_over(shell: Shell) -> None:
     assert tags(shell, arn) == {}
     shell.deploy("after", "SecretId=app/orders-moved")
     assert tags(shell, arn)[f"cdk-replicated-secret:{PARIS}"].startswith("adopted ")
-    ((_, command),) = steps("operations.md", "Hand a replica over to another stack")
+    ((_, command),) = steps("guide/operations.md", "Hand a replica over to another stack")
     shell.run(command.replace("app/orders", "app/orders-moved"))
     assert tags(shell, arn)[f"cdk-replicated-secret:{PARIS}"].startswith("created us-west-2 ")
     shell.delete("before")
@@ -178,8 +178,8 @@ def handed_over(shell: Shell) -> None:
 
 
 def from_native_regions(shell: Shell) -> None:
-    """The replica is the same one after each step of docs/operations.md."""
-    done = list(steps("operations.md", "From `ReplicaRegions` of AWS::SecretsManager::Secret"))
+    """The replica is the same one after each step of docs/guide/operations.md."""
+    done = list(steps("guide/operations.md", "From `ReplicaRegions` of AWS::SecretsManager::Secret"))
     cloudformation = shell.client("cloudformation")
     native = "\n".join(line for line in done[0][1].splitlines() if "Policy: Retain" not in line)
     cloudformation.create_stack(StackName="orders", TemplateBody=native)
@@ -284,7 +284,7 @@ def test_a_newer_provider_replaces_nothing_and_touches_no_replica(shell: Shell, 
 
 def test_the_aws_cli_takes_the_stackset_of_the_page(shell: Shell) -> None:
     """Local AWS has no StackSets; the AWS CLI checks the parameters by itself."""
-    for kind, text in steps("operations.md", "For an organisation"):
+    for kind, text in steps("guide/operations.md", "For an organisation"):
         if kind == "file":
             (shell.folder / "bucket-policy.json").write_text(text)
         else:

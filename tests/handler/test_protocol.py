@@ -203,7 +203,7 @@ def test_our_own_deadline_comes_before_the_guards(url: ResponseUrl) -> None:
     assert "not finished after 2 s: eu-west-3 InProgress" in response["Reason"]
 
 
-# The traps, by their number in docs/protocol.md.
+# The traps, by their number in docs/design/protocol.md.
 
 
 def test_c1_responds_once(url: ResponseUrl, plain: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,7 +69,7 @@ def test_the_function_is_the_constructs(template: dict[str, Any]) -> None:
 
 
 def test_the_reference_has_every_parameter_with_its_default(template: dict[str, Any]) -> None:
-    page = (ROOT / "docs" / "custom-resource.md").read_text()
+    page = (ROOT / "docs" / "reference" / "custom-resource.md").read_text()
     rows = dict(re.findall(r"^\| `(\w+)` \|.*\|(.*)\|$", page, re.MULTILINE))
     for name, parameter in template["Parameters"].items():
         default = parameter.get("Default")

@@ -27,7 +27,7 @@ def test_no_link_is_dead(page: Path) -> None:
 
 
 def test_every_fact_that_is_cited_is_written_down() -> None:
-    facts = "".join((ROOT / "docs" / name).read_text() for name in ("aws-facts.md", "protocol.md"))
+    facts = "".join((ROOT / "docs" / "design" / name).read_text() for name in ("aws-facts.md", "protocol.md"))
     known = set(re.findall(r"^(?:\| )?([FUPC]\d+)\b", facts, re.MULTILINE))
     cited = {fact for path in SOURCES for fact in re.findall(r"\b([FUPC]\d{1,2})\b", _comments(path))}
     assert len(cited) > 20
@@ -35,7 +35,7 @@ def test_every_fact_that_is_cited_is_written_down() -> None:
 
 
 def test_the_lifecycle_page_knows_every_step() -> None:
-    page = (ROOT / "docs" / "lifecycle.md").read_text()
+    page = (ROOT / "docs" / "reference" / "lifecycle.md").read_text()
     assert [step for step in Step if step.value not in page] == []
 
 
@@ -53,7 +53,7 @@ def test_the_readmes_example_synthesizes(tmp_path: Path) -> None:
 
 
 def test_every_fact_about_aws_has_a_test_named_after_it() -> None:
-    facts = re.findall(r"^F(\d+)\.", (ROOT / "docs" / "aws-facts.md").read_text(), re.MULTILINE)
+    facts = re.findall(r"^F(\d+)\.", (ROOT / "docs" / "design" / "aws-facts.md").read_text(), re.MULTILINE)
     sources = "".join(path.read_text() for path in SOURCES if path.name in ("test_model.py", "test_script.py"))
     tested = {
         int(number) for name in re.findall(r"def test_((?:f\d+_)+)", sources) for number in re.findall(r"\d+", name)
@@ -64,7 +64,7 @@ def test_every_fact_about_aws_has_a_test_named_after_it() -> None:
 
 
 def test_the_example_for_your_own_tests_runs() -> None:
-    page = (ROOT / "docs" / "local-aws.md").read_text()
+    page = (ROOT / "docs" / "design" / "local-aws.md").read_text()
     _, _, part = page.partition("three lines\n")
     three, http = re.findall(r"(?:^    .*\n)+", part, re.MULTILINE)[:2]
     names: dict[str, object] = {}

@@ -1,4 +1,4 @@
-"""The same calls against this model and against moto: docs/local-aws.md says where they agree and where they differ."""
+"""The same calls against this model and against moto: docs/design/local-aws.md says where they differ."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from moto import mock_aws
 
 from tests.helpers.world import NO_RETRIES, PRIMARY, World
 
-PAGE = Path(__file__).parents[2] / "docs" / "local-aws.md"
+PAGE = Path(__file__).parents[2] / "docs" / "design" / "local-aws.md"
 REPLICA = "eu-west-3"
 Client = Callable[[str], Any]
 

@@ -1,4 +1,4 @@
-"""The planner: its tables in docs/lifecycle.md, a row at a time, and the reasons that it gives."""
+"""The planner: its tables in docs/reference/lifecycle.md, a row at a time, and the reasons that it gives."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.helpers.world import OTHER_STACK, PRIMARY, STACK
 ARN = SecretArn("aws", PRIMARY, "000000000000", "app-abcdef")
 US = Owner.of(STACK, "Replication")
 SIBLING = Owner.of(STACK, "Other")
-PAGE = Path(__file__).parents[2] / "docs" / "lifecycle.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "lifecycle.md"
 KEY = "alias/aws/secretsmanager"
 ADOPTED = Claim.by(US, Origin.ADOPTED, PRIMARY)
 CREATED = Claim.by(US, Origin.CREATED, PRIMARY)
@@ -85,7 +85,7 @@ def planned(desired: Desired, observation: Observed, **attempts: Attempt) -> Pla
 
 @functools.cache
 def rows(heading: str) -> list[list[str]]:
-    """The cells of the table of docs/lifecycle.md that follows a line, without its head."""
+    """The cells of the table of docs/reference/lifecycle.md that follows a line, without its head."""
     _, _, after = PAGE.read_text().partition(f"\n{heading}\n\n")
     lines = list(itertools.takewhile(lambda line: line.startswith("|"), after.splitlines()))
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]

@@ -19,7 +19,7 @@ from local.secrets_manager import dialect as d
 from tests.helpers.world import PRIMARY, World
 
 Outcome = str
-FACTS = Path(__file__).parents[2] / "docs" / "aws-facts.md"
+FACTS = Path(__file__).parents[2] / "docs" / "design" / "aws-facts.md"
 
 
 def replicate(world: World, region: str = "eu-west-3", key: str = "", **more: Any) -> Outcome:
