@@ -155,7 +155,7 @@ def alarms(shell: Shell) -> None:
 
 
 def handed_over(shell: Shell) -> None:
-    """From a stack to another, which then owns the replica, as docs/guide/operations.md has it."""
+    """From a stack to another, which then owns the replica, as docs/guide/migrating.md has it."""
     arn = secret(shell, "app/orders-moved")
     for stack in ("before", "after"):
         example = (EXAMPLES / "existing-secret.yaml").read_text().partition("Outputs:")[0]
@@ -168,7 +168,7 @@ def handed_over(shell: Shell) -> None:
     assert tags(shell, arn) == {}
     shell.deploy("after", "SecretId=app/orders-moved")
     assert tags(shell, arn)[f"cdk-replicated-secret:{PARIS}"].startswith("adopted ")
-    ((_, command),) = steps("guide/operations.md", "Hand a replica over to another stack")
+    ((_, command),) = steps("guide/migrating.md", "Hand a replica over to another stack")
     shell.run(command.replace("app/orders", "app/orders-moved"))
     assert tags(shell, arn)[f"cdk-replicated-secret:{PARIS}"].startswith("created us-west-2 ")
     shell.delete("before")
@@ -178,8 +178,8 @@ def handed_over(shell: Shell) -> None:
 
 
 def from_native_regions(shell: Shell) -> None:
-    """The replica is the same one after each step of docs/guide/operations.md."""
-    done = list(steps("guide/operations.md", "From `ReplicaRegions` of AWS::SecretsManager::Secret"))
+    """The replica is the same one after each step of docs/guide/migrating.md."""
+    done = list(steps("guide/migrating.md", "From `ReplicaRegions` of AWS::SecretsManager::Secret"))
     cloudformation = shell.client("cloudformation")
     native = "\n".join(line for line in done[0][1].splitlines() if "Policy: Retain" not in line)
     cloudformation.create_stack(StackName="orders", TemplateBody=native)
