@@ -7,10 +7,10 @@ HANDLER := $(shell find handler -name __pycache__ -prune -o -print)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
 .DEFAULT_GOAL := help
-.PHONY: help check demo local test soak mutants faults bench audit lint scan compat docs format bundle dist setup clean
+.PHONY: help check demo local test soak mutants faults bench audit lint scan compat docs docs-serve format bundle dist setup clean
 
 help: ## List the tasks
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 demo: setup ## Deploy, change and destroy a replicated secret on local AWS (KEEP=1 leaves local AWS running)
 	@exec $(BIN)/python -m local.demo $(if $(KEEP),--keep)
@@ -39,14 +39,20 @@ audit: setup build/audit-venv/done ## Report known vulnerabilities of the bundle
 	@build/audit-venv/bin/pip-audit --disable-pip --no-deps --progress-spinner off --requirement handler/requirements.txt || true
 	@npm audit || true
 
-lint: setup ## Check style, types and which module may import which
+lint: setup build/docs-venv/done ## Check style, types, prose, the site's links and which module may import which
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@PYTHONPATH=constructs:handler:. $(BIN)/lint-imports
+	@$(BIN)/python -m tools.prose
+	@$(BIN)/python -m tools.site
 
-docs: setup ## Write docs/reference/construct.md from the docstrings
+docs: setup build/docs-venv/done ## Build the documentation's site into build/site, with the construct reference from the docstrings
 	@$(BIN)/python -m tools.construct_reference
+	@$(BIN)/python -m tools.site
+
+docs-serve: docs ## Show the site on http://localhost:8000 (run `make docs` to refresh it)
+	@exec $(BIN)/python -m tools.site --serve
 
 scan: setup build/checkov-venv/done ## Scan the synthesized templates with cdk-nag, cfn-lint and checkov
 	@$(BIN)/python -m tools.scan

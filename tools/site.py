@@ -1,0 +1,80 @@
+"""Builds the documentation's site with Zensical, strictly: no page outside the navigation, no dead link or anchor."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+_PAGES = ROOT / "build" / "pages"
+_ZENSICAL = ROOT / "build" / "docs-venv" / "bin" / "zensical"
+_CONFIG: dict[str, Any] = tomllib.loads((ROOT / "zensical.toml").read_text())["project"]
+# A relative link of Markdown, without its anchor.
+_LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)[^)#\s]+")
+
+
+def navigation() -> list[str]:
+    """The pages in the navigation, in reading order."""
+    return list(_pages(_CONFIG["nav"]))
+
+
+def orphans() -> set[str]:
+    """The pages that are in docs/ or in the navigation, but not in both."""
+    written = {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")}
+    return written ^ set(navigation())
+
+
+def repository_links(text: str, page: Path) -> str:
+    """The text of a page, in which links to files outside docs/ lead to the repository.
+
+    Args:
+        text: The page's Markdown.
+        page: Its path.
+    """
+
+    def link(match: re.Match[str]) -> str:
+        target = Path(os.path.normpath(page.parent / match[0]))
+        if target.is_relative_to(DOCS):
+            return match[0]
+        return f"{_CONFIG['repo_url']}/blob/main/{target.relative_to(ROOT).as_posix()}"
+
+    return _LINK.sub(link, text)
+
+
+def _pages(entries: list[dict[str, Any]]) -> Iterator[str]:
+    for entry in entries:
+        for page in entry.values():
+            yield from [page] if isinstance(page, str) else _pages(page)
+
+
+def _stage() -> None:
+    shutil.rmtree(_PAGES, ignore_errors=True)
+    shutil.copytree(DOCS, _PAGES)
+    for page in DOCS.rglob("*.md"):
+        (_PAGES / page.relative_to(DOCS)).write_text(repository_links(page.read_text(), page))
+
+
+def main() -> None:
+    """Build the site, or serve it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--serve", action="store_true", help="serve the site instead of building it")
+    serve = parser.parse_args().serve
+    if found := orphans():
+        sys.exit(f"either not in docs/ or not in the nav of zensical.toml: {', '.join(sorted(found))}")
+    _stage()
+    command = ["serve"] if serve else ["build", "--strict"]
+    done = subprocess.run([_ZENSICAL, *command], cwd=ROOT, env=os.environ | {"NO_COLOR": "1"}, check=False)
+    sys.exit(done.returncode)
+
+
+if __name__ == "__main__":
+    main()
