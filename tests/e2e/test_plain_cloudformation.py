@@ -284,7 +284,7 @@ def test_a_newer_provider_replaces_nothing_and_touches_no_replica(shell: Shell, 
 
 def test_the_aws_cli_takes_the_stackset_of_the_page(shell: Shell) -> None:
     """Local AWS has no StackSets; the AWS CLI checks the parameters by itself."""
-    for kind, text in steps("guide/operations.md", "For an organisation"):
+    for kind, text in steps("guide/operations.md", "For an organization"):
         if kind == "file":
             (shell.folder / "bucket-policy.json").write_text(text)
         else:

@@ -1,0 +1,43 @@
+"""What the check of the pages' prose finds, and what it leaves alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from tools.prose import problems
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("CloudFormation was not answered.", "'answered': write response, respond"),
+        ("A look can be stale.", "'A look': write describe call"),
+        ("AWS refuses it.", "'refuses': write reject"),
+        ("It has no right to the key.", "'no right': write permission"),
+        ("It fails at once.", "'at once': write immediately, or at the same time"),
+        ("Somebody removed it.", "'Somebody': write a person, or no one"),
+        ("what becomes of a replica", "'becomes of': write happens to"),
+        ("The replica is made again.", "'made again': write recreate"),
+        ("A failure is no crash.", "'is no crash': write is not a"),
+        ("This works, too.", "'too': write also, or too without the comma"),
+        ("the organisation", "'organisation': write the American spelling"),
+        ("word " * 41, "a sentence of 41 words: at most 40"),
+    ],
+)
+def test_a_stumble_is_found(text: str, problem: str) -> None:
+    assert list(problems(f"# Page\n\n{text}\n")) == [(3, problem)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "In every build, right after the call, for everything else.",
+        '`refuse` and [a page](the-answer.md) and "an answer"',
+        "    aws answer --at-once",
+        "```console\nsomebody refused\n```",
+        "one two three four five. " * 20,
+        "| " + "word " * 30 + "| " + "word " * 30 + "|",
+    ],
+)
+def test_code_quotations_and_plain_sentences_are_left_alone(text: str) -> None:
+    assert list(problems(f"{text}\n")) == []
