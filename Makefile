@@ -7,7 +7,7 @@ HANDLER := $(shell find handler -name __pycache__ -prune -o -print)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
 .DEFAULT_GOAL := help
-.PHONY: help check demo local test soak mutants faults bench audit lint scan compat docs docs-serve format bundle dist setup clean
+.PHONY: help check demo local test soak mutants faults bench audit lint scan compat docs docs-serve recording format bundle dist setup clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ docs: setup build/docs-venv/done ## Build the documentation's site into build/si
 
 docs-serve: docs ## Show the site on http://localhost:8000 (run `make docs` to refresh it)
 	@exec $(BIN)/python -m tools.site --serve
+
+recording: setup ## Record the demo as docs/assets/demo.svg (2 minutes)
+	@$(BIN)/python -m tools.recording
 
 scan: setup build/checkov-venv/done ## Scan the synthesized templates with cdk-nag, cfn-lint and checkov
 	@$(BIN)/python -m tools.scan

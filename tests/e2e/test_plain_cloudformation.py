@@ -154,6 +154,17 @@ def alarms(shell: Shell) -> None:
     assert shell.client("cloudwatch").describe_alarms()["MetricAlarms"] == []
 
 
+def getting_started(shell: Shell) -> None:
+    """The page's template; its provider is that of the reference, which is deployed already."""
+    *provider, template, deploy = (text for _, text in steps("guide/getting-started.md", "In plain CloudFormation"))
+    assert provider == [text for kind, text in steps("reference/custom-resource.md") if kind == "command"]
+    secret(shell, "app/started")
+    (shell.folder / "orders-replicas.yaml").write_text(template)
+    shell.run(deploy)
+    assert shell.outputs("orders-replicas") == {"Paris": "InSync"}
+    shell.delete("orders-replicas")
+
+
 def handed_over(shell: Shell) -> None:
     """From a stack to another, which then owns the replica, as docs/guide/migrating.md has it."""
     arn = secret(shell, "app/orders-moved")
@@ -239,6 +250,7 @@ LIVES = (
     promote_on_delete,
     a_secret_that_is_not_there,
     alarms,
+    getting_started,
     handed_over,
     from_native_regions,
     a_role_and_a_boundary_of_ones_own,
@@ -289,6 +301,15 @@ def test_the_aws_cli_takes_the_stackset_of_the_page(shell: Shell) -> None:
             (shell.folder / "bucket-policy.json").write_text(text)
         else:
             shell.run(f"{text} --generate-cli-skeleton output" if "stack-set" in text else text)
+
+
+def test_the_provider_is_deleted_after_its_resources(shell: Shell) -> None:
+    """Uninstall, as the page has it."""
+    shell.delete("upgraded")
+    for _, command in steps("guide/upgrading.md", "Uninstall"):
+        shell.run(command)
+    stacks = shell.client("cloudformation").describe_stacks()["Stacks"]
+    assert "replication" not in {stack["StackName"] for stack in stacks}
 
 
 def provider(shell: Shell) -> tuple[str, str]:

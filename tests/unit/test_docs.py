@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -50,6 +51,19 @@ def test_the_readmes_example_synthesizes(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", example], env=environment, cwd=tmp_path, check=True)
     template = (tmp_path / "Database.template.json").read_text()
     assert "Custom::ReplicatedSecret" in template
+    shown = re.findall(r"^    Database\.(\w+) = InSync$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert len(shown) == 2
+    assert set(shown) <= json.loads(template)["Outputs"].keys()
+
+
+def test_the_readme_quotes_what_a_failed_stack_reports() -> None:
+    (quoted,) = re.findall(r"^    (ROLLBACK_COMPLETE: .*)$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    benchmarks = (ROOT / "docs" / "design" / "benchmarks.md").read_text()
+    assert quoted in benchmarks.replace("app/ours-taken", "app/database")
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) < 120
 
 
 def test_every_fact_about_aws_has_a_test_named_after_it() -> None:
