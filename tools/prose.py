@@ -52,10 +52,15 @@ def problems(text: str) -> Iterator[tuple[int, str]]:
     Returns:
         The number of each line, and what to change there.
     """
-    prose = _NOT_PROSE.sub(lambda match: re.sub(r"[^\n]", "_", match[0]), text)
+    prose = _NOT_PROSE.sub(_blank, text)
     for match, problem in (*_words(prose), *_long_sentences(prose)):
         start = match.start() + len(match[0]) - len(match[0].lstrip())
         yield prose.count("\n", 0, start) + 1, problem
+
+
+def _blank(match: re.Match[str]) -> str:
+    """As many lines and characters. What is in a line still counts as a word."""
+    return re.sub(r"[^\n]", " " if match[0].startswith(("`" * 3, " ")) else "_", match[0])
 
 
 def _words(prose: str) -> Iterator[tuple[re.Match[str], str]]:

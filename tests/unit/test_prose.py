@@ -34,7 +34,7 @@ def test_a_stumble_is_found(text: str, problem: str) -> None:
         "In every build, right after the call, for everything else.",
         '`refuse` and [a page](the-answer.md) and "an answer"',
         "    aws answer --at-once",
-        "```console\nsomebody refused\n```",
+        "```console\nsomebody refused\n" + "word\n" * 41 + "```",
         "one two three four five. " * 20,
         "| " + "word " * 30 + "| " + "word " * 30 + "|",
     ],
