@@ -3,6 +3,22 @@ PYTHON ?= python3
 BIN := .venv/bin
 HANDLER := $(shell find handler -name __pycache__ -prune -o -print)
 
+# Which task reads which variables. Another one given, such as a misspelt one, is an error, not silence.
+demo_reads := KEEP
+local_reads := SPEED PORT AUTH
+check_reads := TESTS
+test_reads := TESTS
+soak_reads := MINUTES SEED
+mutants_reads := ONLY
+faults_reads := ONLY
+bench_reads := ONLY
+reads := $(foreach goal,$(MAKECMDGOALS),$($(goal)_reads)) PYTHON
+given := $(foreach variable,$(.VARIABLES),$(if $(filter command,$(origin $(variable))),$(variable)))
+# A make within make inherits the outer one's.
+ifeq ($(MAKELEVEL),0)
+$(foreach variable,$(filter-out $(reads),$(given)),$(error make $(MAKECMDGOALS) does not read $(variable). It reads $(strip $(reads))))
+endif
+
 # Node 20 still works; jsii says on every run that it is no longer supported.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
@@ -20,7 +36,7 @@ local: setup ## Start local AWS and print the environment for your own cdk and a
 
 check: lint test ## Run all that a pull request needs: style, types, imports and every test
 
-test: setup build/awscli-venv/done ## Run every test
+test: setup build/awscli-venv/done ## Run every test (TESTS=tests/unit runs some)
 	@$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup $(TESTS)
 
 soak: setup ## Run randomized stack histories and events for MINUTES (10; SEED=... repeats one round)
@@ -29,10 +45,10 @@ soak: setup ## Run randomized stack histories and events for MINUTES (10; SEED=.
 mutants: setup ## Change the handler in small ways: every mutant must be caught (ONLY="plan apply")
 	@$(BIN)/python -m tools.mutants $(ONLY)
 
-faults: setup build/microburst-venv/done ## Inject network faults into whole stack life cycles, and write docs/reliability.md (20 minutes)
+faults: setup build/microburst-venv/done ## Inject network faults into whole stack life cycles, and write docs/reliability.md (20 minutes; ONLY=... injects some)
 	@PYTHONPATH=handler:constructs:packaging $(BIN)/python -m tools.faults $(if $(ONLY),--only "$(ONLY)")
 
-bench: setup bench/node_modules/done ## Compare speed and size with the alternatives, and write docs/benchmarks.md (15 minutes)
+bench: setup bench/node_modules/done ## Compare speed and size with the alternatives, and write docs/benchmarks.md (15 minutes; ONLY=... runs one)
 	@PYTHONPATH=handler:constructs:packaging $(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
 audit: setup build/audit-venv/done ## Report known vulnerabilities of the bundle and the CDK CLI, if the advisory indexes are reachable

@@ -47,6 +47,8 @@ def main() -> None:
         inherited, GATEWAY_PORT=str(arguments.behind or port), BIND_HOST=HOST, MINISTACK_HOST=HOST, LOG_LEVEL="WARNING"
     )
     os.environ["AUTH"] = str(arguments.auth).lower()
+    # They have ports of their own, which two local AWS would share: MQTT's on every interface.
+    os.environ.update(IOT_MTLS_ENABLED="0", SFTP_ENABLED="0")
     with tempfile.TemporaryDirectory(prefix="local-aws-") as scratch:
         # The Lambdas' code and whatever else MiniStack puts into files goes with it.
         tempfile.tempdir = os.environ["TMPDIR"] = os.environ["STATE_DIR"] = scratch
