@@ -48,7 +48,7 @@ mutants: setup ## Change the handler in small ways: every mutant must be caught 
 faults: setup build/microburst-venv/done ## Inject network faults into whole stack life cycles, and write docs/reliability.md (20 minutes; ONLY=... injects some)
 	@PYTHONPATH=handler:constructs:packaging $(BIN)/python -m tools.faults $(if $(ONLY),--only "$(ONLY)")
 
-bench: setup bench/node_modules/done ## Compare speed and size with the alternatives, and write docs/benchmarks.md (15 minutes; ONLY=... runs one)
+bench: setup ## Compare speed and size with the alternatives, and write docs/benchmarks.md (15 minutes; ONLY=... runs one)
 	@PYTHONPATH=handler:constructs:packaging $(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
 audit: setup build/audit-venv/done ## Report known vulnerabilities of the bundle and the CDK CLI, if the advisory indexes are reachable
@@ -86,7 +86,7 @@ dist: setup ## Build into dist/: the wheel, the source distribution, and for pla
 setup: .venv/done node_modules/done build/handler.zip ## Install everything into the checkout
 
 clean: ## Remove what the tasks have made
-	rm -rf .venv node_modules bench/node_modules build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv node_modules build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/done: requirements.txt pyproject.toml
 	@echo "Installing Python packages into .venv"
@@ -97,13 +97,8 @@ clean: ## Remove what the tasks have made
 	@touch $@
 
 node_modules/done: package.json package-lock.json
-	@echo "Installing the CDK CLI into node_modules"
-	@npm ci --silent --no-audit --no-fund
-	@touch $@
-
-# What Lambda's Node.js runtime brings, for the functions of others.
-bench/node_modules/done: bench/package.json bench/package-lock.json
-	@npm ci --silent --no-audit --no-fund --prefix bench
+	@echo "Installing the CDK CLI, and the AWS SDK for the functions of local AWS, into node_modules"
+	@npm ci --loglevel=error --no-audit --no-fund
 	@touch $@
 
 # Tools in environments of their own: what they pin does not go with the rest.

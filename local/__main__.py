@@ -12,10 +12,12 @@ import sys
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from .secrets_manager import Delays
 from .server import HOST, clean_environment, environment, free_port, is_listening
 
+_SDK = Path(__file__).parent.parent / "node_modules" / "@aws-sdk"
 _LAST_PORT = 65535
 _THREADS = 256
 
@@ -52,10 +54,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="local-aws-") as scratch:
         # The Lambdas' code and whatever else MiniStack puts into files goes with it.
         tempfile.tempdir = os.environ["TMPDIR"] = os.environ["STATE_DIR"] = scratch
+        _bring_sdk(Path(scratch))
         try:
             asyncio.run(_serve(port, 1 / arguments.speed, until_eof=arguments.until_eof))
         except KeyboardInterrupt:
             sys.exit(130)
+
+
+def _bring_sdk(scratch: Path) -> None:
+    """Put the AWS SDK where Node functions find it, whose code is below: as Lambda's runtime has it.
+
+    MiniStack's stub of the SDK ignores the Region that a client is made for.
+    """
+    modules = scratch / "node_modules"
+    modules.mkdir()
+    (modules / "@aws-sdk").symlink_to(_SDK)
 
 
 async def _serve(port: int, scale: float, *, until_eof: bool) -> None:

@@ -174,6 +174,22 @@ class _Authorization:
         pin = ministack.pin_request_origin
         ministack.pin_request_origin = lambda address, secure: pin(address, secure_transport=True)
         iam_actions.request_tag_context = self._context
+        self._resource_arn = iam_actions.extract_resource_arn
+        iam_actions.extract_resource_arn = self._resource
+
+    def _resource(self, service_name: str, *request: Any) -> str:
+        """The resource to authorize: of many SSM parameters the first that is denied, so that each is checked."""
+        arn = str(self._resource_arn(service_name, *request))
+        if service_name != "ssm" or arn != "*":
+            return arn
+        _, _, headers, body, params, region, account = request
+        names = []
+        with contextlib.suppress(ValueError):
+            names = json.loads(body or b"{}").get("Names", [])
+        arns = [f"arn:aws:ssm:{region}:{account}:parameter/{name.lstrip('/')}" for name in names]
+        caller, action = extract_access_key_id(headers, params), headers["x-amz-target"].replace("AmazonSSM.", "ssm:")
+        denied = (arn for arn in arns if iam_evaluator.enforce(caller, action, "ssm", region, resource_arn=arn))
+        return next(denied, arns[0] if arns else "*")
 
     def _context(self, name: str, action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:
         context: dict[str, Any] = self._request_tags(name, action, body, params)

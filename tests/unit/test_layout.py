@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -68,17 +69,32 @@ def test_a_make_within_make_takes_the_outer_ones_variables() -> None:
     assert _make("setup", environment=outer).returncode == 0
 
 
+def _without_make() -> dict[str, str]:
+    """The environment, as if no make had started the tests."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+
+
 def _make(*arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """What make would run."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     return subprocess.run(
         ["make", "--dry-run", *arguments],
         cwd=ROOT,
-        env=inherited | dict(environment or {}),
+        env=_without_make() | dict(environment or {}),
         text=True,
         capture_output=True,
         check=False,
     )
+
+
+def test_npm_uses_the_configuration_of_the_project_and_says_what_fails(tmp_path: Path) -> None:
+    for name in ("Makefile", "package.json", "package-lock.json"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / ".npmrc").write_text(f"registry=http://127.0.0.1:9/\nfetch-retries=0\ncache={tmp_path}/cache\n")
+    done = subprocess.run(
+        ["make", "node_modules/done"], cwd=tmp_path, text=True, capture_output=True, check=False, env=_without_make()
+    )
+    assert done.returncode != 0
+    assert "http://127.0.0.1:9/" in done.stderr
 
 
 def test_the_handlers_modules_stay_short() -> None:
