@@ -19,6 +19,9 @@ ifeq ($(MAKELEVEL),0)
 $(foreach variable,$(filter-out $(reads),$(given)),$(error make $(MAKECMDGOALS) does not read $(variable). It reads $(strip $(reads))))
 endif
 
+# KEEP=0 and AUTH=0 are off.
+on = $(filter-out 0 false no,$(1))
+
 # Node 20 still works; jsii says on every run that it is no longer supported.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
@@ -29,10 +32,10 @@ help: ## List the tasks
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 demo: setup ## Deploy, change and destroy a replicated secret on local AWS (KEEP=1 leaves local AWS running)
-	@exec $(BIN)/python -m local.demo $(if $(KEEP),--keep)
+	@exec $(BIN)/python -m local.demo $(if $(call on,$(KEEP)),--keep)
 
 local: setup ## Start local AWS and print the environment for your own cdk and aws (SPEED=20 to speed it up, PORT=4566, AUTH=1 enforces IAM)
-	@exec $(BIN)/python -m local --speed $(or $(SPEED),1) --port $(or $(PORT),0) $(if $(AUTH),--auth)
+	@exec $(BIN)/python -m local --speed $(or $(SPEED),1) --port $(or $(PORT),0) $(if $(call on,$(AUTH)),--auth)
 
 check: lint test ## Run all that a pull request needs: style, types, imports and every test
 

@@ -62,6 +62,10 @@ def test_a_task_takes_the_variables_that_its_recipe_reads() -> None:
     assert [(task, name) for task, name in reads if _make(task, f"{name}=1").returncode] == []
 
 
+def test_a_make_switch_is_off_when_its_value_says_so() -> None:
+    assert [_make("local", f"AUTH={value}").stdout.count("--auth") for value in ("1", "0", "no", "")] == [1, 0, 0, 0]
+
+
 def test_a_make_within_make_takes_the_outer_ones_variables() -> None:
     """What ``cdk`` runs before each synthesis, here under ``make demo KEEP=1``."""
     assert "build" in json.loads((ROOT / "cdk.json").read_text())
