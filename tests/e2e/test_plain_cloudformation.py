@@ -167,7 +167,7 @@ def getting_started(shell: Shell) -> None:
 
 
 def handed_over(shell: Shell) -> None:
-    """From a stack to another, which then owns the replica, as docs/guide/migrating.md has it; the other replica stays."""
+    """To another stack, which then owns the replica, as docs/guide/migrating.md has it; the other replica stays."""
     done = list(steps("guide/migrating.md", "Hand a replica over to another stack"))
     arn, tag = secret(shell, "app/payments"), f"cdk-replicated-secret:{PARIS}"
     files = iter([text for kind, text in done if kind == "file"])
