@@ -30,7 +30,7 @@ _RULES = {
     r"told": "notified, or reported",
     r"(is|are) no (change|crash|error|key|region|replica|response|secret)s?": "is not a",
     r"waited for for": "waits for",
-    r"else(?=,)": "otherwise",
+    r"(?<=[.;:] )else(?=,)": "otherwise",
     r"(?<=, )too(?=[.,;:)])": "also, or too without the comma",
     r"behaviours?|licence": _AMERICAN,
     r"(authori|initiali|minimi|organi|recogni|summari|synthesi)s(ed?|es|ing|ations?)": _AMERICAN,
