@@ -81,7 +81,7 @@ def main() -> None:
     listed = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=True).stdout.split()
     pages = [page for page in listed if page not in _GENERATED and (ROOT / page).exists()]
     found = [f"{page}:{line}: {text}" for page in pages for line, text in problems((ROOT / page).read_text())]
-    sys.exit("\n".join(found))
+    sys.exit("\n".join(found) or None)
 
 
 if __name__ == "__main__":

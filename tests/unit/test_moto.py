@@ -124,7 +124,7 @@ def stop(run: Run) -> str:
 
 
 SCRIPTS = {
-    "status in the response to ReplicateSecretToRegions": at_once,
+    "status in the response of ReplicateSecretToRegions": at_once,
     "status five seconds later": later,
     "StatusMessage then": message,
     "value in the replica's Region": value,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.prose import problems
+from tools.prose import main, problems
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,9 @@ def test_a_stumble_is_found(text: str, problem: str) -> None:
 )
 def test_code_quotations_and_plain_sentences_are_left_alone(text: str) -> None:
     assert list(problems(f"{text}\n")) == []
+
+
+def test_the_pages_of_the_checkout_pass() -> None:
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code is None
