@@ -1,6 +1,8 @@
 # Everything runs from this checkout: Python packages in .venv, those of npm in node_modules. `make help` lists the tasks.
 PYTHON ?= python3
 BIN := .venv/bin
+WORKFLOWS := build/workflows-venv/bin
+ISSUE_FORMS = $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 HANDLER := $(shell find handler -name __pycache__ -prune -o -print)
 
 # Node 20 still works; jsii says on every run that it is no longer supported.
@@ -39,11 +41,16 @@ audit: setup build/audit-venv/done ## Report known vulnerabilities of the bundle
 	@build/audit-venv/bin/pip-audit --disable-pip --no-deps --progress-spinner off --requirement handler/requirements.txt || true
 	@npm audit || true
 
-lint: setup ## Check style, types and which module may import which
+lint: setup build/workflows-venv/done ## Check style, types, which module may import which, and the files in .github
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@PYTHONPATH=constructs:handler:. $(BIN)/lint-imports
+	@$(WORKFLOWS)/actionlint -shellcheck= -pyflakes=
+	@$(WORKFLOWS)/zizmor --offline --quiet .github
+	@$(WORKFLOWS)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(WORKFLOWS)/check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	@$(WORKFLOWS)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms $(ISSUE_FORMS)
 
 docs: setup ## Write docs/construct.md from the docstrings
 	@$(BIN)/python docs/build_construct.py
