@@ -1,4 +1,4 @@
-"""What only GitHub reads: `make lint` checks its form, these tests that it goes with the rest of the repository."""
+"""What only GitHub and pre-commit read: `make lint` checks its form, these tests that it goes with the repository."""
 
 from __future__ import annotations
 
@@ -71,6 +71,15 @@ def test_dependabot_updates_the_tools_and_not_what_they_need() -> None:
 def test_dependabot_ignores_no_package_that_is_gone() -> None:
     ignored = {entry["dependency-name"] for update in _updates() for entry in update.get("ignore", [])}
     assert ignored <= set(_pins((ROOT / "requirements.txt").read_text()))
+
+
+def test_pre_commit_runs_what_make_lint_runs() -> None:
+    recipe = re.search(r"^lint:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert recipe
+    tools = re.findall(r"\)/([\w-]+(?:.* --builtin-schema \S+)?)", recipe[1])
+    (local,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    hooks = [re.findall(r"bin/([\w-]+(?:.* --builtin-schema \S+)?)", hook["entry"]) for hook in local["hooks"]]
+    assert {tool for hook in hooks for tool in hook} == set(tools)
 
 
 def _updates() -> list[dict[str, Any]]:
