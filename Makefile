@@ -9,7 +9,7 @@ HANDLER := $(shell find handler -name __pycache__ -prune -o -print)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
 .DEFAULT_GOAL := help
-.PHONY: help check demo local test soak mutants faults bench audit lint scan compat docs format bundle dist setup clean
+.PHONY: help check demo local test soak mutants faults bench audit lint scan compat docs format bundle dist release setup clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -73,6 +73,9 @@ dist: setup ## Build into dist/: the wheel, the source distribution, and for pla
 	@PYTHONPATH=constructs:handler:packaging $(BIN)/python -m cloudformation dist
 	@$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
 	@$(BIN)/check-wheel-contents dist/*.whl
+
+release: setup ## Set the version, date the changes, build, commit and tag VERSION (0.2.0); push nothing
+	@$(BIN)/python -m tools.release "$(VERSION)"
 
 setup: .venv/done node_modules/done build/handler.zip ## Install everything into the checkout
 
