@@ -1,8 +1,8 @@
 # Everything runs from this checkout: Python packages in .venv, those of npm in node_modules. `make help` lists the tasks.
 PYTHON ?= python3
 BIN := .venv/bin
-WORKFLOWS := build/workflows-venv/bin
-ISSUE_FORMS = $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+workflows := build/workflows-venv/bin
+issue_forms = $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 HANDLER := $(shell find handler -name __pycache__ -prune -o -print)
 
 # Which task reads which variables. Another one given, such as a misspelt one, is an error, not silence.
@@ -14,6 +14,7 @@ soak_reads := MINUTES SEED
 mutants_reads := ONLY
 faults_reads := ONLY
 bench_reads := ONLY
+release_reads := VERSION
 reads := $(foreach goal,$(MAKECMDGOALS),$($(goal)_reads)) PYTHON
 given := $(foreach variable,$(.VARIABLES),$(if $(filter command,$(origin $(variable))),$(variable)))
 # A make within make inherits the outer one's.
@@ -65,11 +66,11 @@ lint: setup build/workflows-venv/done ## Check style, types, which module may im
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@PYTHONPATH=constructs:handler:. $(BIN)/lint-imports
-	@$(WORKFLOWS)/actionlint -shellcheck= -pyflakes=
-	@$(WORKFLOWS)/zizmor --offline --quiet .github
-	@$(WORKFLOWS)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
-	@$(WORKFLOWS)/check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
-	@$(WORKFLOWS)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms $(ISSUE_FORMS)
+	@$(workflows)/actionlint -shellcheck= -pyflakes=
+	@$(workflows)/zizmor --offline --quiet .github
+	@$(workflows)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(workflows)/check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	@$(workflows)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms $(issue_forms)
 
 docs: setup ## Write docs/construct.md from the docstrings
 	@$(BIN)/python docs/build_construct.py
