@@ -26,6 +26,11 @@ def test_a_page_outside_the_navigation_is_found(tmp_path: Path, monkeypatch: pyt
     assert site.orphans() == {"index.md", "guide/new.md"}
 
 
+def test_only_pages_and_what_they_show_are_in_docs() -> None:
+    files = [path for path in site.DOCS.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} == {".md", ".svg", ".css"}
+
+
 def test_the_overview_links_every_page_in_the_order_of_the_navigation() -> None:
     linked = re.findall(r"^\d+\. \[[^]]*\]\(([^)#]*)\)", (site.DOCS / "index.md").read_text(), re.MULTILINE)
     assert linked == [page for page in site.navigation() if not re.search(r"^index|/decisions/\d", page)]
