@@ -11,8 +11,11 @@ from aws_cdk import aws_kms as kms
 from aws_cdk.region_info import RegionInfo
 from constructs import Construct
 
+from .forms import as_text, in_each_case, is_known, target_of
+
 # The key of a secret without a customer key: anyone who may read the secret may use it.
 DEFAULT_KEY = "alias/aws/secretsmanager"
+ALIAS = "alias/"
 
 
 def key_arn(stack: Stack, region: str, key: kms.IKey | str | None) -> str | None:
@@ -26,10 +29,25 @@ def key_arn(stack: Stack, region: str, key: kms.IKey | str | None) -> str | None
     text = key if key is None or isinstance(key, str) else key.key_arn
     if not text or text.endswith(DEFAULT_KEY):
         return None
-    if text.startswith("arn:") or (Token.is_unresolved(text) and not text.startswith("alias/")):
+    text = _known(stack, text)
+    if text.startswith("arn:") or not (is_known(text) or text.startswith((ALIAS, "key/"))):
         return text
-    name = text if text.startswith(("alias/", "key/")) else f"key/{text}"
+    name = text if text.startswith((ALIAS, "key/")) else f"key/{text}"
     return stack.format_arn(service="kms", region=region, resource=name)
+
+
+def _known(stack: Stack, text: str) -> str:
+    """An ARN or an alias instead of a token for an ID or an alias."""
+    target, attribute = target_of(text)
+    if isinstance(target, kms.CfnKey) and attribute == "Ref":
+        return target.attr_arn
+    if isinstance(target, kms.CfnAlias):
+        return target.alias_name
+    found = stack.resolve(text) if Token.is_unresolved(text) else text
+    if isinstance(found, dict) and "Fn::Select" in found:
+        # The CDK cuts the ID of an imported key from its ARN.
+        return f"key/{text}"
+    return found if isinstance(found, str) else text
 
 
 def as_key(scope: Construct, region: str, key: kms.IKey | str | None) -> kms.IKey | None:
@@ -65,6 +83,9 @@ def in_a_policy(
     arn = key_arn(stack, region, key.alias_target_key if isinstance(key, kms.Alias) else key)
     if arn is None:
         return None
+    # A policy needs a key in any case: the alias allows nothing, because IAM does not know a key by it.
+    default = stack.format_arn(service="kms", region=region, resource=DEFAULT_KEY)
+    arn = as_text(in_each_case(stack, arn, lambda case: key_arn(stack, region, case) or default))
     conditions: dict[str, Mapping[str, Any]] = {"StringEquals": {"kms:ViaService": via_secrets_manager(stack, region)}}
     place, is_alias, name = arn.partition(":alias/")
     if not is_alias:

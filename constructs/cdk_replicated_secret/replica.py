@@ -13,7 +13,7 @@ from aws_cdk import aws_secretsmanager as sm
 from constructs import Construct
 
 from .keys import as_key, grant_decrypt
-from .primary import complete_replica_arn, literal_name, partial_replica_arn
+from .primary import complete_replica_arn, environment, literal_name, partial_replica_arn
 from .props import ReplicaRegion
 
 
@@ -41,7 +41,7 @@ class Replica(Resource):
         replica: ReplicaRegion,
         deployed_arn: str,
     ) -> None:
-        super().__init__(scope, id, account=primary.env.account, region=replica.region)
+        super().__init__(scope, id, account=environment(primary)[0], region=replica.region)
         complete = complete_replica_arn(primary, replica.region)
         partial = None if complete else partial_replica_arn(primary, replica.region)
         self._replica = replica

@@ -5,20 +5,24 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from typing import Any
 
-from aws_cdk import CfnOutput, CustomResource, Duration, Fn, Stack, Token
+from aws_cdk import Aws, CfnOutput, CustomResource, Duration, Fn, Stack, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as sm
 from constructs import Construct
 
+from .conflicts import ReplicaConflicts
+from .forms import as_list, in_each_case
 from .keys import grant_decrypt
 from .permissions import statements
-from .primary import primary_key, secret_id
+from .primary import environment, primary_key, secret_id
 from .props import ReplicaRegion, ReplicaRemovalPolicy
 from .provider import IReplicationProvider, ReplicationProvider
+from .regions import check_list_token, is_list_token, replica_regions
 from .replica import Replica
-from .validation import ReplicaConflicts, check_values, is_list_token, replica_regions
+from .validation import check_values
 
 RESOURCE_TYPE = "Custom::ReplicatedSecret"
 # CloudFormation's limit.
@@ -70,9 +74,8 @@ class ReplicatedSecret(Construct):
         provider: IReplicationProvider | None = None,
     ) -> None:
         super().__init__(scope, id)
-        path = self.node.path
         check_values(
-            path,
+            self,
             secret=secret,
             encryption_key=encryption_key,
             force_overwrite=force_overwrite,
@@ -83,8 +86,13 @@ class ReplicatedSecret(Construct):
         self.secret: sm.ISecret = secret or sm.Secret(self, "Secret", encryption_key=encryption_key)
         """The primary: the given secret, or the new one."""
         self._key = encryption_key or primary_key(self.secret)
+        regions = as_list(regions)
         self._known = not is_list_token(regions)
-        self._replicas = replica_regions(path, regions, self.secret.env.region) if self._known else []
+        if self._known:
+            self._replicas = replica_regions(self, regions, environment(self.secret)[1])
+        else:
+            self._replicas = []
+            check_list_token(self, regions)
         self._secrets: dict[str, sm.ISecret] = {}
         self.node.add_validation(ReplicaConflicts(self, self.secret, [replica.region for replica in self._replicas]))
         stack = Stack.of(self)
@@ -99,7 +107,7 @@ class ReplicatedSecret(Construct):
             service_timeout=service_timeout,
             properties={
                 "SecretId": secret_id(stack, self.secret),
-                "ReplicaRegions": [_property(replica) for replica in self._replicas] if self._known else regions,
+                "ReplicaRegions": [_entry(stack, replica) for replica in self._replicas] if self._known else regions,
                 "ForceOverwriteReplicaSecret": force_overwrite,
                 "ReplicaRemovalPolicy": replica_removal_policy.value,
             },
@@ -223,7 +231,7 @@ class ReplicatedSecret(Construct):
         names = [replica.region for replica in self._replicas] if regions is None else regions
         readable = [self.replica(region) for region in names]
         grant = self.secret.grant_read(grantee)
-        decrypt = grant_decrypt(Stack.of(self), grantee, self.secret.env.region, self._key)
+        decrypt = grant_decrypt(Stack.of(self), grantee, environment(self.secret)[1], self._key)
         for other in [*([decrypt] if decrypt else []), *(replica.grant_read(grantee) for replica in readable)]:
             grant = grant.combine(other)
         return grant
@@ -267,8 +275,11 @@ def _logical_id(path: str) -> str:
     return readable[: _MAX_LOGICAL_ID - _HASH_LENGTH] + digest
 
 
-def _property(replica: ReplicaRegion) -> dict[str, str]:
-    entry = {"Region": replica.region}
-    if replica.key_id:
-        entry["KmsKeyId"] = replica.key_id
-    return entry
+def _entry(stack: Stack, replica: ReplicaRegion) -> Any:
+    """The entry for a Region: a bare name without a key, so that AWS::NoValue takes it out of the list."""
+    if not replica.key_id:
+        return replica.region
+    key = replica.key_id
+    return in_each_case(
+        stack, replica.region, lambda region: {"Region": region, "KmsKeyId": key} if region else Aws.NO_VALUE
+    )

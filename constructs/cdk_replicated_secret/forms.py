@@ -1,0 +1,169 @@
+"""The forms that a value can have: text, or what becomes text at deployment. docs/values.md is the table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import jsii
+from aws_cdk import (
+    CfnCondition,
+    CfnParameter,
+    Fn,
+    IAnyProducer,
+    IResolveContext,
+    Lazy,
+    Reference,
+    Stack,
+    Token,
+    Tokenization,
+)
+from constructs import IConstruct
+
+NO_VALUE = {"Ref": "AWS::NoValue"}
+_DYNAMIC_REFERENCE = "{{resolve:"
+# Dynamic references that CloudFormation does not resolve in custom resources.
+_SECURE = ("{{resolve:ssm-secure:", "{{resolve:secretsmanager:")
+NOT_RESOLVED = "a dynamic reference that a custom resource gets unresolved: use one of another type"
+# What the CDK has for the value of a look-up until it has looked.
+_LOOK_UP = "dummy-value-for-"
+# The other types are those of SSM, whose values are never blank.
+_TEXT = "String"
+_IS_GIVEN = "IsGiven"
+
+
+def is_known(text: str) -> bool:
+    """Whether text can be checked: it is neither a token nor a dynamic reference, nor does it wait for a look-up."""
+    return not (Token.is_unresolved(text) or _DYNAMIC_REFERENCE in text or _LOOK_UP in text)
+
+
+def differ(one: str, other: str) -> bool:
+    """Whether two texts are known, and not the same."""
+    return is_known(one) and is_known(other) and one != other
+
+
+def as_text(value: Any) -> Any:
+    """A token that the CDK gives as an object, such as that of ``Fn.condition_if``, as text; any other value as is."""
+    return Token.as_string(value) if _is_token_object(value) else value
+
+
+def as_list(value: Any) -> Any:
+    """The same for a list."""
+    return Token.as_list(value) if _is_token_object(value) else value
+
+
+def _is_token_object(value: Any) -> bool:
+    return hasattr(value, "resolve") and hasattr(value, "type_hint")
+
+
+def may_be_removed(stack: Stack, value: str | list[str]) -> bool:
+    """Whether AWS::NoValue is one of the values in the end."""
+    return Token.is_unresolved(value) and json.dumps(NO_VALUE) in json.dumps(stack.resolve(value))
+
+
+def dynamic_reference(stack: Stack, value: Any) -> str | None:
+    """The dynamic reference that a value is, also one that is split, else None."""
+    found = stack.resolve(value) if Token.is_unresolved(value) else value
+    if isinstance(found, dict) and "Fn::Split" in found:
+        found = found["Fn::Split"][1]
+    return found if isinstance(found, str) and found.startswith(_DYNAMIC_REFERENCE) else None
+
+
+def is_secure(stack: Stack, text: str) -> bool:
+    """Whether this is a dynamic reference that a custom resource would get as it is written."""
+    return (dynamic_reference(stack, text) or "").startswith(_SECURE)
+
+
+def is_out_of_reach(stack: Stack, token: str) -> bool:
+    """Whether the CDK cannot refer to this from the stack, because it is generated in another Region or account."""
+    try:
+        stack.resolve(token)
+    except RuntimeError:
+        return True
+    return False
+
+
+def target_of(token: str) -> tuple[IConstruct | None, str]:
+    """The construct that a token refers to, and the name of the attribute; no construct for any other text."""
+    if not Token.is_unresolved(token):
+        return None, ""
+    fragments = Tokenization.reverse_string(token)
+    first = fragments.first_token
+    return (first.target, first.display_name) if fragments.length == 1 and isinstance(first, Reference) else (None, "")
+
+
+def in_each_case(stack: Stack, text: str, render: Callable[[str], Any]) -> Any:
+    """What is rendered of text that may be blank or removed at deployment, which decides between the cases.
+
+    Args:
+        stack: The stack whose template it is for.
+        text: The text, or a token.
+        render: Renders a case: given text or a token, or an empty string if it is blank or removed.
+    """
+    found = stack.resolve(text) if Token.is_unresolved(text) else text
+    parameters = [case["Ref"] for case in _cases(found) if isinstance(case, dict) and "Ref" in case]
+    given = _given(stack, parameters) if parameters else {}
+    if given or _is_conditional(found):
+        return Lazy.uncached_any(_Cases(text, render, given))
+    return render(text)
+
+
+def cases(stack: Stack, text: str) -> list[str]:
+    """The text in each case of an Fn::If, as far as it is known; none for other text."""
+    found = stack.resolve(text) if Token.is_unresolved(text) else text
+    return [case for case in _cases(found) if isinstance(case, str)] if _is_conditional(found) else []
+
+
+def _cases(value: Any) -> Iterator[Any]:
+    if _is_conditional(value):
+        for case in value["Fn::If"][1:]:
+            yield from _cases(case)
+    else:
+        yield value
+
+
+def _is_conditional(value: Any) -> bool:
+    return isinstance(value, dict) and "Fn::If" in value
+
+
+def _given(stack: Stack, names: Sequence[str]) -> dict[str, str]:
+    """The logical IDs of the conditions that parameters of these names are not blank."""
+    found: dict[str, str] = {}
+    for parameter in stack.node.find_all():
+        if isinstance(parameter, CfnParameter) and parameter.type == _TEXT and _is_in(stack, parameter):
+            name = stack.resolve(parameter.logical_id)
+            if name in names:
+                found[name] = _is_given(parameter)
+    return found
+
+
+def _is_in(stack: Stack, construct: IConstruct) -> bool:
+    return Stack.of(construct).node.path == stack.node.path
+
+
+def _is_given(parameter: CfnParameter) -> str:
+    found = parameter.node.try_find_child(_IS_GIVEN)
+    if not isinstance(found, CfnCondition):
+        blank = Fn.condition_equals(parameter.value_as_string, "")
+        found = CfnCondition(parameter, _IS_GIVEN, expression=Fn.condition_not(blank))
+    return found.logical_id
+
+
+@jsii.implements(IAnyProducer)
+class _Cases:
+    """Each case of a value rendered: produced late, when references to other stacks are known."""
+
+    def __init__(self, text: str, render: Callable[[str], Any], given: Mapping[str, str]) -> None:
+        self._text, self._render, self._given = text, render, given
+
+    def produce(self, context: IResolveContext) -> Any:
+        return self._case(context.resolve(self._text))
+
+    def _case(self, value: Any) -> Any:
+        if _is_conditional(value):
+            condition, *others = value["Fn::If"]
+            return {"Fn::If": [condition, *map(self._case, others)]}
+        rendered = self._render("" if value == NO_VALUE else Token.as_string(value))
+        condition = self._given.get(value.get("Ref", "")) if isinstance(value, dict) else None
+        return {"Fn::If": [condition, rendered, self._render("")]} if condition else rendered
