@@ -75,15 +75,6 @@ def is_secure(stack: Stack, text: str) -> bool:
     return (dynamic_reference(stack, text) or "").startswith(_SECURE)
 
 
-def is_out_of_reach(stack: Stack, token: str) -> bool:
-    """Whether the CDK cannot refer to this from the stack, because it is generated in another Region or account."""
-    try:
-        stack.resolve(token)
-    except RuntimeError:
-        return True
-    return False
-
-
 def target_of(token: str) -> tuple[IConstruct | None, str]:
     """The construct that a token refers to, and the name of the attribute; no construct for any other text."""
     if not Token.is_unresolved(token):

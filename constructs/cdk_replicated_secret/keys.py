@@ -11,7 +11,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk.region_info import RegionInfo
 from constructs import Construct
 
-from .forms import as_text, in_each_case, is_known, target_of
+from .forms import as_text, cases, in_each_case, is_known, target_of
 
 # The key of a secret without a customer key: anyone who may read the secret may use it.
 DEFAULT_KEY = "alias/aws/secretsmanager"
@@ -65,8 +65,17 @@ def grant_decrypt(stack: Stack, grantee: iam.IGrantable, region: str, key: kms.I
 
     Returns:
         The grant; None for the default key.
+
+    Raises:
+        ValueError: If the key depends on a condition that the grantee's stack does not have.
     """
-    named = in_a_policy(stack, region, key)
+    reader = Stack.of(grantee) if isinstance(grantee, Construct) else stack
+    if reader.node.path != stack.node.path and cases(stack, key_arn(stack, region, key) or ""):
+        raise ValueError(
+            f"the key in {region} depends on a condition of {stack.node.path}, which {reader.node.path} does not have: "
+            "grant kms:Decrypt there with a condition of that stack"
+        )
+    named = in_a_policy(stack, region, key, reader)
     if named is None:
         return None
     resource, conditions = named
@@ -76,16 +85,23 @@ def grant_decrypt(stack: Stack, grantee: iam.IGrantable, region: str, key: kms.I
 
 
 def in_a_policy(
-    stack: Stack, region: str, key: kms.IKey | str | None
+    stack: Stack, region: str, key: kms.IKey | str | None, reader: Stack | None = None
 ) -> tuple[str, dict[str, Mapping[str, Any]]] | None:
-    """The resource and conditions of a statement about a key, through Secrets Manager; None for the default key."""
+    """The resource and conditions of a statement about a key, through Secrets Manager; None for the default key.
+
+    Args:
+        stack: As for ``key_arn``.
+        region: As for ``key_arn``.
+        key: As for ``key_arn``.
+        reader: The stack of the policy. Default: the same.
+    """
     # The key behind an alias of the app is known; IAM cannot name a key by its alias.
     arn = key_arn(stack, region, key.alias_target_key if isinstance(key, kms.Alias) else key)
     if arn is None:
         return None
-    # A policy needs a key in any case: the alias allows nothing, because IAM does not know a key by it.
+    # A policy has to name a key even if there is none: the alias allows nothing, because no request names a key by it.
     default = stack.format_arn(service="kms", region=region, resource=DEFAULT_KEY)
-    arn = as_text(in_each_case(stack, arn, lambda case: key_arn(stack, region, case) or default))
+    arn = as_text(in_each_case(reader or stack, arn, lambda case: key_arn(stack, region, case) or default))
     conditions: dict[str, Mapping[str, Any]] = {"StringEquals": {"kms:ViaService": via_secrets_manager(stack, region)}}
     place, is_alias, name = arn.partition(":alias/")
     if not is_alias:

@@ -20,11 +20,11 @@ from .forms import (
     differ,
     dynamic_reference,
     is_known,
-    is_out_of_reach,
     is_secure,
     may_be_removed,
 )
 from .keys import ALIAS, DEFAULT_KEY
+from .places import check_app
 from .props import ReplicaRegion
 
 # The API's own pattern.
@@ -97,7 +97,7 @@ def replica_regions(
             raise ValueError(f"{path}: regions contains {replica.region!r}, {wrong}")
         if names.count(replica.region) > 1:
             raise ValueError(f"{path}: regions contains {replica.region} twice: list it once")
-        _check_key(path, stack, replica)
+        _check_key(construct, replica)
         _warn_of_unknown_region(construct, replica.region)
     return declared
 
@@ -152,16 +152,19 @@ def _warn_of_unknown_region(construct: Construct, region: str) -> None:
     """A warning and no error, because a Region can be newer than this aws-cdk-lib."""
     if not is_known(region) or RegionInfo.get(region).partition:
         return
-    nearest = difflib.get_close_matches(region, [known.name for known in RegionInfo.regions], n=1)
-    meant = f": did you mean {nearest[0]!r}?" if nearest else ""
+    nearest = difflib.get_close_matches(region, [known.name for known in RegionInfo.regions])
+    # Of several, the one whose letters were swapped.
+    name = max(nearest, key=lambda name: sorted(name) == sorted(region), default=None)
+    meant = f": did you mean {name!r}?" if name else ""
     Annotations.of(construct).add_warning_v2(
         f"cdk-replicated-secret:unknownRegion:{region}",
         f"regions contains {region!r}, which this version of aws-cdk-lib does not know{meant}",
     )
 
 
-def _check_key(path: str, stack: Stack, replica: ReplicaRegion) -> None:
+def _check_key(construct: Construct, replica: ReplicaRegion) -> None:
     """A key can encrypt a replica only in the key's own Region."""
+    path, stack = construct.node.path, Stack.of(construct)
     key, region = replica.encryption_key, replica.region
     if key is None:
         return
@@ -170,11 +173,8 @@ def _check_key(path: str, stack: Stack, replica: ReplicaRegion) -> None:
             f"{path}: the encryption_key for {region} is {key!r}: expected a key, or its ARN, ID or alias"
             f"{_instead_of_replica_key(key)}"
         )
-    if is_out_of_reach(stack, key if isinstance(key, str) else key.key_arn):
-        raise ValueError(
-            f"{path}: the encryption_key for {region} is generated in another Region: set "
-            "cross_region_references=True in both stacks, or write the key's ARN, or its alias as text"
-        )
+    if not isinstance(key, str):
+        check_app(construct, f"the encryption_key for {region}", key)
     wrong = _wrong_with_key_text(stack, region, key) if isinstance(key, str) else _wrong_with_key(stack, region, key)
     if wrong:
         raise ValueError(f"{path}: the encryption_key for {region} is {wrong}")

@@ -14,9 +14,10 @@ from aws_cdk import aws_secretsmanager as sm
 from constructs import Construct
 
 from .conflicts import ReplicaConflicts
-from .forms import as_list, in_each_case
+from .forms import as_list, in_each_case, may_be_removed
 from .keys import grant_decrypt
 from .permissions import statements
+from .places import check_reader
 from .primary import environment, primary_key, secret_id
 from .props import ReplicaRegion, ReplicaRemovalPolicy
 from .provider import IReplicationProvider, ReplicationProvider
@@ -28,6 +29,8 @@ RESOURCE_TYPE = "Custom::ReplicatedSecret"
 # CloudFormation's limit.
 _MAX_LOGICAL_ID = 255
 _HASH_LENGTH = 8
+# The first of the outputs.
+_OUTPUT = "Arn"
 
 
 class ReplicatedSecret(Construct):
@@ -223,11 +226,14 @@ class ReplicatedSecret(Construct):
             raise TypeError(
                 f'{self.node.path}: regions is {regions!r}: expected a list, for example regions=["eu-west-3"]'
             )
-        if regions is None and not self._known:
+        known = self._known and not any(may_be_removed(Stack.of(self), replica.region) for replica in self._replicas)
+        if regions is None and not known:
             raise ValueError(
                 f"{self.node.path}: its Regions are known only at deployment: name those to read, for example "
                 'regions=["eu-west-3"]'
             )
+        instead = "grant the replica, replica(...).grant_read(...), and "
+        check_reader(self.node.path, grantee, self.secret, instead)
         names = [replica.region for replica in self._replicas] if regions is None else regions
         readable = [self.replica(region) for region in names]
         grant = self.secret.grant_read(grantee)
@@ -242,11 +248,16 @@ class ReplicatedSecret(Construct):
         ``ReplicatedSecret(stack, "Database", ...)`` adds ``DatabaseArn``, ``DatabaseReplicationStatus`` and, for each
         Region that is known at synthesis, a status such as ``DatabaseStatusEuWest3``.
 
+        Raises:
+            ValueError: If the construct has its outputs already.
+
         Example::
 
             ReplicatedSecret(self, "Database", regions=["eu-west-3"]).add_outputs()
         """
-        values = {"Arn": self.secret_arn, "ReplicationStatus": self.replication_status}
+        if self.node.try_find_child(_OUTPUT):
+            raise ValueError(f"{self.node.path} already has its outputs: call add_outputs once")
+        values = {_OUTPUT: self.secret_arn, "ReplicationStatus": self.replication_status}
         for replica in self._replicas:
             if not Token.is_unresolved(replica.region):
                 values[f"Status{replica.region.title()}"] = self.status(replica.region)

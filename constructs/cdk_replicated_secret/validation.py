@@ -7,10 +7,11 @@ from typing import Any
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as sm
-from constructs import Construct, IConstruct
+from constructs import Construct
 
-from .forms import NOT_RESOLVED, differ, dynamic_reference, is_known, is_out_of_reach, is_secure, may_be_removed
+from .forms import NOT_RESOLVED, differ, dynamic_reference, is_known, is_secure, may_be_removed
 from .keys import ALIAS
+from .places import check_app, is_out_of_reach, place
 from .primary import environment, primary_key
 from .props import ReplicaRemovalPolicy
 from .replica import Replica
@@ -65,26 +66,14 @@ def _check_provider(construct: Construct, provider: Any) -> None:
     token = provider.service_token
     if not isinstance(provider, Construct):
         return
-    _check_app(construct, "provider", provider)
+    check_app(construct, "provider", provider)
     home = Stack.of(provider)
     if differ(home.region, stack.region) or is_out_of_reach(stack, token):
         raise ValueError(
-            f"{path}: provider is {provider.node.path} of a stack in {_place(home)}, but this stack is in "
-            f"{_place(stack)}: a ServiceToken must be in the stack's own Region; omit provider, or use one of "
+            f"{path}: provider is {provider.node.path} of a stack in {place(home)}, but this stack is in "
+            f"{place(stack)}: a ServiceToken must be in the stack's own Region; omit provider, or use one of "
             "this Region"
         )
-
-
-def _check_app(construct: Construct, argument: str, other: IConstruct) -> None:
-    if other.node.root is not construct.node.root:
-        raise ValueError(
-            f"{construct.node.path}: {argument} is {other.node.path} of another App: create or import it in this one"
-        )
-
-
-def _place(stack: Stack) -> str:
-    region, account = (part if is_known(part) else "unknown" for part in (stack.region, stack.account))
-    return f"Region {region} of account {account}"
 
 
 def _check_secret(construct: Construct, secret: Any) -> None:
@@ -93,7 +82,7 @@ def _check_secret(construct: Construct, secret: Any) -> None:
         raise TypeError(f"{path}: secret is {secret!r}: expected a secret; {_instead_of_secret(secret)}")
     if not hasattr(secret, "secret_full_arn"):
         raise TypeError(f"{path}: secret is a {type(secret).__name__}: write its .secret")
-    _check_app(construct, "secret", secret)
+    check_app(construct, "secret", secret)
     wrong = _wrong_with_secret(Stack.of(construct), secret)
     if wrong:
         raise ValueError(f"{path}: {wrong}")
@@ -111,8 +100,8 @@ def _wrong_with_secret(stack: Stack, secret: sm.ISecret) -> str | None:
     arn = secret.secret_arn
     if is_out_of_reach(stack, arn):
         return (
-            f"secret is {secret.node.path} of a stack in {_place(Stack.of(secret))}, but this stack is in "
-            f"{_place(stack)}, which cannot know a generated name: declare the ReplicatedSecret in the secret's "
+            f"secret is {secret.node.path} of a stack in {place(Stack.of(secret))}, but this stack is in "
+            f"{place(stack)}, which cannot know a generated name: declare the ReplicatedSecret in the secret's "
             "own stack, or give the secret a secret_name"
         )
     if may_be_removed(stack, arn):
@@ -138,6 +127,7 @@ def _check_primary_key(construct: Construct, secret: sm.ISecret | None, key: Any
     path = construct.node.path
     if not hasattr(key, "key_arn"):
         raise TypeError(f"{path}: encryption_key is {key!r}: expected a key{_instead_of_key(key)}")
+    check_app(construct, "encryption_key", key)
     if secret is not None and primary_key(secret):
         raise ValueError(
             f"{path}: encryption_key is for a new secret, or for an imported one whose key is not known, but the key "
