@@ -209,7 +209,7 @@ def test_every_value_of_every_unknown_is_tried_here() -> None:
 def test_every_unknown_of_the_facts_has_a_switch_but_those_about_import_and_kms() -> None:
     facts = re.findall(r"^U(\d+)\. ", FACTS.read_text(), re.MULTILINE)
     switches = [re.match(r"U(\d+)\.", str(type(getattr(Dialect(), field.name)).__doc__)) for field in fields(Dialect)]
-    # U17 is about CloudFormation's import, U18 about KMS: the tests of the permissions cover both answers.
+    # U17 is about CloudFormation's import, U18 about KMS: the tests of the permissions cover both responses.
     assert [int(fact) for fact in facts] == [*(int(switch[1]) for switch in switches if switch), 17, 18]
 
 
