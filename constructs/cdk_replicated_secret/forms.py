@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any
 
 import jsii
 from aws_cdk import (
     CfnCondition,
+    CfnElement,
     CfnParameter,
     Fn,
     IAnyProducer,
@@ -93,8 +94,8 @@ def in_each_case(stack: Stack, text: str, render: Callable[[str], Any]) -> Any:
         render: Renders a case: given text or a token, or an empty string if it is blank or removed.
     """
     found = stack.resolve(text) if Token.is_unresolved(text) else text
-    parameters = [case["Ref"] for case in _cases(found) if isinstance(case, dict) and "Ref" in case]
-    given = _given(stack, parameters) if parameters else {}
+    references = {case["Ref"] for case in _cases(found) if isinstance(case, dict) and "Ref" in case}
+    given = _given(stack, references, set(_conditions(found))) if references else {}
     if given or _is_conditional(found):
         return Lazy.uncached_any(_Cases(text, render, given))
     return render(text)
@@ -118,15 +119,30 @@ def _is_conditional(value: Any) -> bool:
     return isinstance(value, dict) and "Fn::If" in value
 
 
-def _given(stack: Stack, names: Sequence[str]) -> dict[str, str]:
-    """The logical IDs of the conditions that parameters of these names are not blank."""
-    found: dict[str, str] = {}
-    for parameter in stack.node.find_all():
-        if isinstance(parameter, CfnParameter) and parameter.type == _TEXT and _is_in(stack, parameter):
-            name = stack.resolve(parameter.logical_id)
-            if name in names:
-                found[name] = _is_given(parameter)
-    return found
+def _conditions(value: Any) -> Iterator[str]:
+    if _is_conditional(value):
+        name, *others = value["Fn::If"]
+        yield name
+        for case in others:
+            yield from _conditions(case)
+
+
+def _given(stack: Stack, references: Container[str], conditions: Container[str]) -> dict[str, str]:
+    """The parameters among references, each with a condition that it is not blank, unless the conditions ask that."""
+    found = [element for element in stack.node.find_all() if isinstance(element, CfnElement) and _is_in(stack, element)]
+    named = {stack.resolve(element.logical_id): element for element in found}
+    expressions = [
+        element.expression
+        for name, element in named.items()
+        if name in conditions and isinstance(element, CfnCondition)
+    ]
+    asked = json.dumps(stack.resolve(expressions))
+    return {
+        name: _is_given(parameter)
+        for name, parameter in named.items()
+        if name in references and isinstance(parameter, CfnParameter) and parameter.type == _TEXT
+        if json.dumps({"Ref": name}) not in asked
+    }
 
 
 def _is_in(stack: Stack, construct: IConstruct) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +120,17 @@ def alias_by_name(stack: cdk.Stack) -> kms.IAlias:
     return kms.Alias.from_alias_name(stack, "Alias", "alias/app")
 
 
+def alias_there(stack: cdk.Stack) -> kms.Alias:
+    return key_there(stack).add_alias("app")
+
+
+def asked(stack: cdk.Stack) -> Any:
+    """A parameter, removed by a condition that asks whether it is blank."""
+    value = parameter(stack)
+    cdk.CfnCondition(stack, "HasText", expression=Fn.condition_not(Fn.condition_equals(value, "")))
+    return Token.as_string(Fn.condition_if("HasText", value, Aws.NO_VALUE))
+
+
 def imported_key(given: Given) -> Given:
     return lambda stack: kms.Key.from_key_arn(stack, "Imported", given(stack))
 
@@ -136,6 +149,15 @@ def by_arn(given: Given) -> Given:
 
 def by_partial_arn(given: Given) -> Given:
     return lambda stack: sm.Secret.from_secret_partial_arn(stack, "Imported", given(stack))
+
+
+def neighbor(stack: cdk.Stack) -> cdk.Stack:
+    """Another stack in the same Region."""
+    return cdk.Stack(root(stack), "Neighbor", env=cdk.Environment(account=ACCOUNT, region="us-west-2"))
+
+
+def by_attributes(stack: cdk.Stack) -> sm.ISecret:
+    return sm.Secret.from_secret_attributes(stack, "Imported", secret_partial_arn=ARN)
 
 
 def root(stack: cdk.Stack) -> Any:
@@ -170,6 +192,10 @@ GIVEN: dict[str, dict[str, Given]] = {
         "Fn::If, NoValue": by_name(text(either(NAME))),
         "Fn::If, NoValue, ARN": by_arn(text(either(f"{ARN}-AbCdEf"))),
         "Fn::If, two names": by_name(text(either("a", "b"))),
+        "partial ARN, parameter": by_partial_arn(parameter_of_ssm),
+        "attributes": by_attributes,
+        "of another stack": lambda s: sm.Secret(neighbor(s), "Secret"),
+        "of another stack, L1": by_arn(lambda s: raw_secret(neighbor(s)).ref),
         "Ref": by_arn(lambda s: raw_secret(s).ref),
         "GetAtt": by_name(attribute),
         "list token": list_parameter,
@@ -262,7 +288,14 @@ GIVEN: dict[str, dict[str, Given]] = {
         "Fn::If, an ID": text(either(KEY_ID)),
         "Fn::If, an alias": text(either("alias/app")),
         "Fn::If, a parameter": text(either(parameter)),
+        "Fn::If, a parameter that it asks": asked,
+        "Fn::If, two": lambda s: Token.as_string(Fn.condition_if("Yes", text(either(KEY))(s), KEY_ID)),
         "GetAtt": lambda s: kms.CfnKey(s, "Key").attr_arn,
+        "GetAtt of another stack": lambda s: key_there(s).key_arn,
+        "Ref of another stack": lambda s: key_there(s).key_id,
+        "construct there": key_there,
+        "alias there": alias_there,
+        "Fn::If, construct there": lambda s: Token.as_string(either(key_there(s).key_arn)(s)),
         "Ref": key_id,
         "list token": list_parameter,
         "lazy alias": lambda _: Lazy.string(LazyText("alias/app")),
@@ -337,9 +370,14 @@ RENDERED = [row for row, (template, _) in ROWS.items() if template != "error"]
 REJECTED = [row for row, (template, _) in ROWS.items() if template == "error"]
 
 
+def new_stack() -> cdk.Stack:
+    environment = cdk.Environment(account=ACCOUNT, region="us-west-2")
+    return cdk.Stack(cdk.App(), "App", env=environment, cross_region_references=True)
+
+
 @pytest.fixture
 def stack() -> cdk.Stack:
-    return cdk.Stack(cdk.App(), "App", env=cdk.Environment(account=ACCOUNT, region="us-west-2"))
+    return new_stack()
 
 
 def declare(stack: cdk.Stack, slot: str, form: str) -> None:
@@ -416,28 +454,35 @@ def test_the_table_is_complete() -> None:
     assert set(ROWS) == {(slot, form) for slot, forms in GIVEN.items() for form in forms}
 
 
-@pytest.mark.parametrize(("slot", "form"), RENDERED)
-def test_a_value_is_rendered(stack: cdk.Stack, slot: str, form: str) -> None:
+@cache
+def synthesized(slot: str, form: str) -> Template:
+    stack = new_stack()
     declare(stack, slot, form)
-    template = Template.from_stack(stack)
+    return Template.from_stack(stack)
+
+
+@pytest.mark.parametrize(("slot", "form"), RENDERED)
+def test_a_value_is_rendered(slot: str, form: str) -> None:
+    template = synthesized(slot, form)
     assert (as_on_the_page(rendered(template, slot)), as_on_the_page(in_policy(template, slot))) == ROWS[slot, form]
 
 
-@pytest.mark.parametrize(("slot", "form"), RENDERED)
-@pytest.mark.parametrize(("given", "true"), [(False, False), (False, True), (True, True)])
-def test_iam_accepts_the_policies(stack: cdk.Stack, slot: str, form: str, given: bool, true: bool) -> None:
+@pytest.mark.parametrize(
+    ("slot", "form"),
+    # A template with the dummy of a look-up is never deployed.
+    [row for row in RENDERED if not row[1].startswith("look-up")],
+)
+def test_iam_accepts_the_policies(slot: str, form: str) -> None:
     """Whether the parameters are blank or given, and whatever the condition."""
-    if form.startswith("look-up"):
-        pytest.skip("a template with the dummy of a look-up is never deployed")
-    declare(stack, slot, form)
-    template = Template.from_stack(stack).to_json()
+    template = synthesized(slot, form).to_json()
     text = {"secret": f"{ARN}-AbCdEf", "key": KEY, "primary's key": KEY_HERE}.get(slot, "us-east-2")
-    values: dict[str, Any] = {}
-    for name, known in template.get("Parameters", {}).items():
-        value = text if given or known["Type"].startswith("AWS::SSM") else ""
-        values[name] = value.split(",") if "List" in known["Type"] else value
-    deployment = Deployment(template, values, dynamic=text, true=true)
-    assert not list(deployment.problems_for_iam())
+    for given, true in ((False, False), (False, True), (True, True)):
+        values: dict[str, Any] = {}
+        for name, known in template.get("Parameters", {}).items():
+            value = text if given or known["Type"].startswith("AWS::SSM") else ""
+            values[name] = value.split(",") if "List" in known["Type"] else value
+        deployment = Deployment(template, values, dynamic=text, true=true)
+        assert not list(deployment.problems_for_iam()), (given, true)
 
 
 @pytest.mark.parametrize(("slot", "form"), REJECTED)
@@ -446,3 +491,17 @@ def test_a_value_that_cannot_work_is_rejected(stack: cdk.Stack, slot: str, form:
     with pytest.raises((TypeError, ValueError), match=message) as error_info:
         declare(stack, slot, form)
     assert re.match(r"App/\w+: ", str(error_info.value))
+
+
+FOUND = f"ssm:account={ACCOUNT}:parameterName=/app/value:region=us-west-2"
+
+
+def test_a_look_up_runs_and_its_value_is_checked(stack: cdk.Stack) -> None:
+    """The first synthesis tells the CLI what to look up; the next one has it in its context."""
+    ReplicatedSecret(stack, "Database", regions=look_up(stack).split(","))
+    manifest = json.loads((Path(root(stack).synth().directory) / "manifest.json").read_text())
+    assert [missing["key"] for missing in manifest["missing"]] == [FOUND]
+    app = cdk.App(context={FOUND: "eu-west-3,Europe"})
+    again = cdk.Stack(app, "App", env=cdk.Environment(account=ACCOUNT, region="us-west-2"))
+    with pytest.raises(ValueError, match="regions contains 'Europe', which is not a Region name"):
+        ReplicatedSecret(again, "Database", regions=look_up(again).split(","))

@@ -14,6 +14,8 @@ _REMOVED = object()
 _KEY_ID = "1234abcd-12ab-34cd-56ef-1234567890ab"
 _KEY_ARN = f"arn:aws:kms:eu-west-3:{ACCOUNT}:key/{_KEY_ID}"
 _SECRET_ARN = f"arn:aws:secretsmanager:us-west-2:{ACCOUNT}:secret:app/database-AbCdEf"
+# What the CDK calls an export, or the parameter by which it refers to another Region's stack.
+_EXPORT = re.compile(r"^.*?(?:FnGetAtt|Ref)([A-Za-z]+?)(?:[0-9A-F]{8})?(Arn)?[0-9A-F]{8}$")
 _DYNAMIC = re.compile(r"\{\{resolve:[^}]*\}\}")
 _RESOURCE_ARN = re.compile(r"\*|arn:[^:]+:[^:]+:[^:]*:[^:]*:.+")
 
@@ -30,12 +32,18 @@ def short(value: Any) -> Any:
     if name == "Ref":
         return "NoValue" if argument == "AWS::NoValue" else f"${{{_without_hash(argument)}}}"
     if name == "Fn::GetAtt":
-        return f"${{{_without_hash(argument[0])}.{argument[1]}}}"
+        return f"${{{_without_hash(argument[0])}.{_EXPORT.sub(_exported, argument[1])}}}"
     if name == "Fn::Join":
         return argument[0].join(short(argument[1]))
+    if name == "Fn::ImportValue":
+        return f"ImportValue({_EXPORT.sub(_exported, argument)})"
     if name.startswith("Fn::") and isinstance(argument, list):
         return f"{name[4:]}({', '.join(_without_hash(str(short(entry))) for entry in argument)})"
     return {name: short(argument)}
+
+
+def _exported(name: re.Match[str]) -> str:
+    return f"{name[1]}.{name[2]}" if name[2] else name[1]
 
 
 def _without_hash(logical_id: str) -> str:
@@ -86,7 +94,7 @@ class Deployment:
         if name == "Fn::GetAtt":
             return _SECRET_ARN if self._type(argument[0]) == "AWS::SecretsManager::Secret" else _KEY_ARN
         if name == "Fn::ImportValue":
-            return _KEY_ARN
+            return _KEY_ARN if "Key" in argument else _SECRET_ARN
         if name == "Fn::If":
             return self._value(argument[1] if self._condition(argument[0]) else argument[2])
         if name == "Fn::Join":
