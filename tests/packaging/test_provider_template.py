@@ -167,6 +167,43 @@ def test_the_rule_names_what_is_wrong(dist: Path, tmp_path: Path, properties: di
     assert "E9101" in found
 
 
+_FORMS = """
+Parameters:
+  Key: {Type: String, Default: ""}
+  Region: {Type: String, Default: ""}
+  Regions: {Type: CommaDelimitedList, Default: ""}
+  Answer: {Type: String, Default: "yes"}
+Conditions:
+  Answered: !Equals [!Ref Answer, "yes"]
+Resources:
+  Each:
+    Type: Custom::ReplicatedSecret
+    Properties:
+      ServiceToken: !ImportValue Token
+      SecretId: "{{resolve:ssm:/app/name}}"
+      ReplicaRegions:
+        - !If [Answered, eu-west-3, !Ref AWS::NoValue]
+        - !If [Answered, {Region: eu-west-1, KmsKeyId: !Ref Key}, !Ref AWS::NoValue]
+        - {Region: us-east-1, KmsKeyId: !If [Answered, alias/app, !Ref AWS::NoValue]}
+        - !Ref Region
+        - "{{resolve:ssm:/app/region}}"
+  Whole:
+    Type: Custom::ReplicatedSecret
+    Properties: {ServiceToken: token, SecretId: !Ref Answer, ReplicaRegions: !Ref Regions}
+  Either:
+    Type: Custom::ReplicatedSecret
+    Properties: {ServiceToken: token, SecretId: app, ReplicaRegions: !If [Answered, [eu-west-3], []]}
+  Split:
+    Type: Custom::ReplicatedSecret
+    Properties: {ServiceToken: token, SecretId: app, ReplicaRegions: !Split [",", !Ref Region]}
+"""
+
+
+def test_the_rule_accepts_values_that_only_a_deployment_knows(dist: Path, tmp_path: Path) -> None:
+    (tmp_path / "template.yaml").write_text(_FORMS)
+    assert lint("--append-rules", dist / "cfn-lint", "--template", tmp_path / "template.yaml") == ""
+
+
 def is_valid(properties: dict[str, Any]) -> bool:
     return not list(StandardValidator(schema()).iter_errors({"ServiceToken": "token", **properties}))
 
