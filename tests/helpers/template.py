@@ -70,7 +70,8 @@ class Deployment:
     def problems_for_iam(self) -> Iterator[str]:
         """What IAM rejects in the managed policies of the template."""
         for logical_id, resource in self.template["Resources"].items():
-            if resource["Type"] == "AWS::IAM::ManagedPolicy":
+            exists = "Condition" not in resource or self._condition(resource["Condition"])
+            if resource["Type"] == "AWS::IAM::ManagedPolicy" and exists:
                 for statement in self.resource(logical_id)["PolicyDocument"]["Statement"]:
                     yield from _problems(statement)
 
@@ -98,7 +99,8 @@ class Deployment:
         if name == "Fn::If":
             return self._value(argument[1] if self._condition(argument[0]) else argument[2])
         if name == "Fn::Join":
-            return argument[0].join(self._text(entry) for entry in argument[1])
+            entries = argument[1] if isinstance(argument[1], list) else self._value(argument[1])
+            return argument[0].join(map(self._text, entries))
         if name == "Fn::Split":
             if isinstance(argument[1], str) and _DYNAMIC.search(argument[1]):
                 raise ValueError(f"{argument[1]} is split before it is resolved")
@@ -128,12 +130,20 @@ class Deployment:
         return str(self.template["Resources"][logical_id]["Type"])
 
     def _condition(self, name: str) -> bool:
-        expression = self.template["Conditions"][name]
-        if "Fn::Not" in expression:
-            (inner,) = expression["Fn::Not"]
-            one, other = inner["Fn::Equals"]
-            return bool(self._value(one) != self._value(other))
-        return self.true
+        return self._holds(self.template["Conditions"][name])
+
+    def _holds(self, expression: Mapping[str, Any]) -> bool:
+        ((name, argument),) = expression.items()
+        if name == "Condition":
+            return self._condition(argument)
+        if name == "Fn::Not":
+            return not self._holds(argument[0])
+        if name == "Fn::And":
+            return all(map(self._holds, argument))
+        if all(isinstance(entry, str) for entry in argument):
+            return self.true
+        one, other = map(self._value, argument)
+        return bool(one == other)
 
 
 def _problems(statement: Mapping[str, Any]) -> Iterator[str]:

@@ -25,6 +25,7 @@ from cloudformation.stack import EXPORT
 from secret_replication.errors import ReplicationError
 from secret_replication.ownership import Owner
 from secret_replication.properties import PROPERTIES, read
+from tests.helpers.template import Deployment
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples" / "cloudformation").glob("*.yaml"))
@@ -121,6 +122,25 @@ def test_any_key_decrypts_the_secrets_that_may_be_replicated(template: dict[str,
     assert decrypt["Condition"]["StringLike"]["kms:EncryptionContext:SecretARN"] == {"Ref": "SecretArns"}
     assert decrypt["Resource"] == {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":kms:*:*:key/*"]]}
     assert encrypt["Resource"] == {"Ref": "KmsKeyArns"}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"ReplicaRegions": ["eu-west-3"], "KmsKeyArns": ["arn:aws:kms:eu-west-3:000000000000:key/1"]},
+        {"AllowForce": "true", "AllowPromote": "true"},
+    ],
+)
+def test_iam_accepts_the_policies(template: dict[str, Any], given: dict[str, Any]) -> None:
+    """Also if all that may be blank is blank, and no Region is given."""
+    defaults = {name: known.get("Default", "") for name, known in template["Parameters"].items()}
+    lists = {
+        "SecretArns": ["arn:aws:secretsmanager:*:000000000000:secret:app"],
+        "ReplicaRegions": [""],
+        "KmsKeyArns": [""],
+    }
+    assert not list(Deployment(template, defaults | lists | given).problems_for_iam())
 
 
 def test_keys_are_used_through_secrets_manager_under_either_of_its_names(template: dict[str, Any]) -> None:
