@@ -107,6 +107,12 @@ def cases(stack: Stack, text: str) -> list[str]:
     return [case for case in _cases(found) if isinstance(case, str)] if _is_conditional(found) else []
 
 
+def blank_parameter(text: str) -> CfnParameter | None:
+    """The parameter that a token is the Ref of, if its default is blank; else None."""
+    target, _ = target_of(text)
+    return target if isinstance(target, CfnParameter) and target.default == "" else None
+
+
 def _cases(value: Any) -> Iterator[Any]:
     if _is_conditional(value):
         for case in value["Fn::If"][1:]:

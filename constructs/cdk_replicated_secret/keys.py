@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aws_cdk import Stack, Token
+from aws_cdk import Fn, Stack, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk.region_info import RegionInfo
 from constructs import Construct
 
-from .forms import as_text, cases, in_each_case, is_known, target_of
+from .forms import as_text, blank_parameter, cases, in_each_case, is_known, target_of
 
 # The key of a secret without a customer key: anyone who may read the secret may use it.
 DEFAULT_KEY = "alias/aws/secretsmanager"
@@ -55,6 +55,9 @@ def as_key(scope: Construct, region: str, key: kms.IKey | str | None) -> kms.IKe
     if key is None or not isinstance(key, str):
         return key
     arn = key_arn(Stack.of(scope), region, key)
+    if arn and not is_known(arn):
+        # The CDK takes text apart that is not a token, also a dynamic reference and the dummy of a look-up.
+        arn = Fn.join("", [arn])
     return kms.Key.from_key_arn(scope, "Key", arn) if arn else None
 
 
@@ -67,13 +70,14 @@ def grant_decrypt(stack: Stack, grantee: iam.IGrantable, region: str, key: kms.I
         The grant; None for the default key.
 
     Raises:
-        ValueError: If the key depends on a condition that the grantee's stack does not have.
+        ValueError: If the key depends on a condition or parameter that the grantee's stack does not have.
     """
     reader = Stack.of(grantee) if isinstance(grantee, Construct) else stack
-    if reader.node.path != stack.node.path and cases(stack, key_arn(stack, region, key) or ""):
+    arn = key_arn(stack, region, key) or ""
+    if reader.node.path != stack.node.path and (cases(stack, arn) or blank_parameter(arn)):
         raise ValueError(
-            f"the key in {region} depends on a condition of {stack.node.path}, which {reader.node.path} does not have: "
-            "grant kms:Decrypt there with a condition of that stack"
+            f"the key in {region} depends on a condition or a blank parameter of {stack.node.path}, which "
+            f"{reader.node.path} does not have: grant kms:Decrypt there with a condition of that stack"
         )
     named = in_a_policy(stack, region, key, reader)
     if named is None:

@@ -11,6 +11,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as sm
+from aws_cdk import aws_ssm as ssm
 from aws_cdk.assertions import Annotations, Match, Template
 
 from cdk_replicated_secret import ReplicaRegion, ReplicatedSecret, ReplicationProvider
@@ -258,7 +259,7 @@ def test_a_conditional_key_is_not_for_readers_in_other_stacks(app: cdk.App, stac
     regions = [ReplicaRegion("eu-west-3", encryption_key=key)]
     replica = ReplicatedSecret(stack, "Database", secret=secret, regions=regions).replica("eu-west-3")
     replica.grant_read(reader(stack))
-    message = "the key in eu-west-3 depends on a condition of us-west-2, which eu-west-3 does not have: grant"
+    message = "the key in eu-west-3 depends on a condition or a blank parameter of us-west-2, which eu-west-3 does not"
     with pytest.raises(ValueError, match=message):
         replica.grant_read(reader(paris))
 
@@ -270,3 +271,30 @@ def test_the_regions_to_read_are_named_if_a_condition_may_remove_one(stack: cdk.
     with pytest.raises(ValueError, match="its Regions are known only at deployment: name those to read"):
         replicated.grant_read(reader(stack))
     replicated.replica("eu-west-3").grant_read(iam.Role(stack, "Other", assumed_by=iam.AccountRootPrincipal()))
+
+
+@pytest.mark.parametrize("kind", ["neighbor", "nested"])
+def test_a_blank_parameter_of_another_stack_is_not_for_a_key(app: cdk.App, stack: cdk.Stack, kind: str) -> None:
+    """CloudFormation exports no blank value, and a nested stack has no condition of its parent."""
+    key = cdk.CfnParameter(stack, "Key", default="").value_as_string
+    other: cdk.Stack = cdk.NestedStack(stack, "Other")
+    if kind == "neighbor":
+        other = cdk.Stack(app, "Other", env=cdk.Environment(account=ACCOUNT, region="us-west-2"))
+    message = "is us-west-2/Key, a parameter of another stack with a blank default: declare it in this stack"
+    with pytest.raises(ValueError, match=message):
+        ReplicatedSecret(other, "Database", regions=[ReplicaRegion("eu-west-3", encryption_key=key)])
+
+
+@pytest.mark.parametrize("form", ["parameter", "look-up", "dynamic reference"])
+def test_the_replica_has_a_key_of_any_form(stack: cdk.Stack, form: str) -> None:
+    key = "{{resolve:ssm:/app/key}}"
+    if form == "parameter":
+        key = cdk.CfnParameter(stack, "Key", default="").value_as_string
+    elif form == "look-up":
+        key = ssm.StringParameter.value_from_lookup(stack, "/app/key")
+    replicated = ReplicatedSecret(stack, "Database", regions=[ReplicaRegion("eu-west-3", encryption_key=key)])
+    replicated.grant_read(reader(stack))
+    found = replicated.replica("eu-west-3").encryption_key
+    assert found
+    assert stack.resolve(found.key_arn) == stack.resolve(key)
+    Template.from_stack(stack)
