@@ -12,6 +12,7 @@ from aws_cdk.region_info import RegionInfo
 from constructs import Construct
 
 from .forms import as_text, blank_parameter, cases, in_each_case, is_known, target_of
+from .places import stack_of
 
 # The key of a secret without a customer key: anyone who may read the secret may use it.
 DEFAULT_KEY = "alias/aws/secretsmanager"
@@ -72,7 +73,7 @@ def grant_decrypt(stack: Stack, grantee: iam.IGrantable, region: str, key: kms.I
     Raises:
         ValueError: If the key depends on a condition or parameter that the grantee's stack does not have.
     """
-    reader = Stack.of(grantee) if isinstance(grantee, Construct) else stack
+    reader = stack_of(grantee) or stack
     arn = key_arn(stack, region, key) or ""
     if reader.node.path != stack.node.path and (cases(stack, arn) or blank_parameter(arn)):
         raise ValueError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as sm
@@ -14,6 +16,12 @@ def place(stack: Stack) -> str:
     """A stack's Region and account, for a message."""
     region, account = (part if is_known(part) else "unknown" for part in (stack.region, stack.account))
     return f"Region {region} of account {account}"
+
+
+def stack_of(grantee: iam.IGrantable) -> Stack | None:
+    """The stack of a grantee, also of an imported one; None if it is in no stack, such as an ArnPrincipal."""
+    known: Any = grantee
+    return Stack.of(known) if hasattr(known, "node") else None
 
 
 def is_out_of_reach(stack: Stack, token: str) -> bool:
@@ -49,9 +57,10 @@ def check_reader(path: str, grantee: iam.IGrantable, primary: sm.ISecret, instea
     Raises:
         ValueError: If the primary's name is generated, and the reader's stack is in another Region or account.
     """
-    if isinstance(grantee, Construct) and is_out_of_reach(Stack.of(grantee), primary.secret_arn):
+    reader = stack_of(grantee)
+    if reader and is_out_of_reach(reader, primary.secret_arn):
         raise ValueError(
-            f"{path}: the grantee is {grantee.node.path} of a stack in {place(Stack.of(grantee))}, which cannot know "
+            f"{path}: the grantee is in {reader.node.path}, a stack in {place(reader)}, which cannot know "
             f"the primary's generated name: {instead}set cross_region_references=True in both stacks, "
             "each with its Region in env, or give the secret a secret_name"
         )

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import jsii
-from aws_cdk import Resource, SecretValue, Stack
+from aws_cdk import Resource, SecretValue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as sm
 from constructs import Construct
 
 from .keys import as_key, grant_decrypt
-from .places import check_reader
+from .places import check_reader, stack_of
 from .primary import complete_replica_arn, environment, literal_name, partial_replica_arn
 from .props import ReplicaRegion
 
@@ -103,8 +103,8 @@ class Replica(Resource):
 
     def _arn_for(self, grantee: iam.IGrantable) -> str:
         """The primary's stack knows the suffix. In another stack the token would be a reference to the primary's."""
-        near = isinstance(grantee, Construct) and Stack.of(grantee).node.path == self.stack.node.path
-        if near:
+        reader = stack_of(grantee)
+        if reader and reader.node.path == self.stack.node.path:
             return self._deployed_arn
         if self.secret_full_arn:
             check_reader(self.node.path, grantee, self._primary)

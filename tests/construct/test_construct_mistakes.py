@@ -142,21 +142,27 @@ def test_what_belongs_to_another_app_is_rejected(stack: cdk.Stack, argument: str
         ReplicatedSecret(stack, "Database", **given)
 
 
-def test_a_reader_in_another_region_cannot_be_granted_a_generated_primary(stack: cdk.Stack, paris: cdk.Stack) -> None:
+@pytest.mark.parametrize("imported", [False, True])
+def test_a_reader_in_another_region_cannot_be_granted_a_generated_primary(
+    stack: cdk.Stack, paris: cdk.Stack, imported: bool
+) -> None:
     replicated = ReplicatedSecret(stack, "Database", regions=["eu-west-3"])
+    role: iam.IGrantable = reader(paris)
+    if imported:
+        role = iam.Role.from_role_arn(paris, "Imported", f"arn:aws:iam::{ACCOUNT}:role/reader")
     message = (
-        f"us-west-2/Database: the grantee is eu-west-3/Reader of a stack in Region eu-west-3 of account {ACCOUNT}, "
+        f"us-west-2/Database: the grantee is in eu-west-3, a stack in Region eu-west-3 of account {ACCOUNT}, "
         r"which cannot know the primary's generated name: grant the replica, replica\(\.\.\.\)\.grant_read\(\.\.\.\), "
         "and set cross_region_references=True in both stacks, each with its Region in env, or give"
     )
     with pytest.raises(ValueError, match=message):
-        replicated.grant_read(reader(paris))
+        replicated.grant_read(role)
 
 
 def test_a_reader_of_a_generated_replica_needs_cross_region_references(stack: cdk.Stack, paris: cdk.Stack) -> None:
     replica = ReplicatedSecret(stack, "Database", regions=["eu-west-3"]).replica("eu-west-3")
     message = (
-        "us-west-2/Database/Replica0: the grantee is eu-west-3/Reader of a stack in Region eu-west-3 of .*, which "
+        "us-west-2/Database/Replica0: the grantee is in eu-west-3, a stack in Region eu-west-3 of .*, which "
         "cannot know the primary's generated name: set cross_region_references=True in both stacks, each"
     )
     with pytest.raises(ValueError, match=message):
