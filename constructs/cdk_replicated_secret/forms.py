@@ -113,6 +113,14 @@ def blank_parameter(text: str) -> CfnParameter | None:
     return target if isinstance(target, CfnParameter) and target.default == "" else None
 
 
+def parameter_elsewhere(stack: Stack, text: str) -> str | None:
+    """What is wrong with a parameter that may be blank, if it is of another stack: no condition can ask it."""
+    parameter = blank_parameter(text)
+    if parameter is None or _is_in(stack, parameter):
+        return None
+    return f"{parameter.node.path}, a parameter of another stack with a blank default: declare it in this stack"
+
+
 def _cases(value: Any) -> Iterator[Any]:
     if _is_conditional(value):
         for case in value["Fn::If"][1:]:

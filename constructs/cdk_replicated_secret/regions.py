@@ -16,13 +16,13 @@ from constructs import Construct
 from .forms import (
     NOT_RESOLVED,
     as_text,
-    blank_parameter,
     cases,
     differ,
     dynamic_reference,
     is_known,
     is_secure,
     may_be_removed,
+    parameter_elsewhere,
 )
 from .keys import ALIAS, DEFAULT_KEY
 from .places import check_app
@@ -199,9 +199,8 @@ def _wrong_with_key(stack: Stack, region: str, key: Any) -> str | None:
 def _wrong_with_key_text(stack: Stack, region: str, key: str) -> str | None:
     if is_secure(stack, key):
         return f"{key}, {NOT_RESOLVED}"
-    parameter = blank_parameter(key)
-    if parameter and Stack.of(parameter).node.path != stack.node.path:
-        return f"{parameter.node.path}, a parameter of another stack with a blank default: declare it in this stack"
+    if wrong := parameter_elsewhere(stack, key):
+        return wrong
     for case in cases(stack, key):
         if case.startswith(ALIAS) and case != DEFAULT_KEY:
             return f"an alias in one case of an Fn::If, {case!r}: write the key's ARN"

@@ -9,7 +9,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as sm
 from constructs import Construct
 
-from .forms import NOT_RESOLVED, differ, dynamic_reference, is_known, is_secure, may_be_removed
+from .forms import NOT_RESOLVED, differ, dynamic_reference, is_known, is_secure, may_be_removed, parameter_elsewhere
 from .keys import ALIAS
 from .places import check_app, is_out_of_reach, place
 from .primary import environment, primary_key
@@ -58,7 +58,7 @@ def check_values(
 
 def _check_provider(construct: Construct, provider: Any) -> None:
     path, stack = construct.node.path, Stack.of(construct)
-    if not hasattr(provider, "service_token"):
+    if isinstance(provider, type) or not hasattr(provider, "service_token"):
         raise TypeError(
             f"{path}: provider is {provider!r}: expected a ReplicationProvider, for example from "
             "ReplicationProvider.from_service_token(...)"
@@ -128,6 +128,8 @@ def _check_primary_key(construct: Construct, secret: sm.ISecret | None, key: Any
     if not hasattr(key, "key_arn"):
         raise TypeError(f"{path}: encryption_key is {key!r}: expected a key{_instead_of_key(key)}")
     check_app(construct, "encryption_key", key)
+    if wrong := parameter_elsewhere(Stack.of(construct), key.key_arn):
+        raise ValueError(f"{path}: encryption_key is {wrong}")
     if secret is not None and primary_key(secret):
         raise ValueError(
             f"{path}: encryption_key is for a new secret, or for an imported one whose key is not known, but the key "

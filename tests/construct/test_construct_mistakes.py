@@ -279,16 +279,28 @@ def test_the_regions_to_read_are_named_if_a_condition_may_remove_one(stack: cdk.
     replicated.replica("eu-west-3").grant_read(iam.Role(stack, "Other", assumed_by=iam.AccountRootPrincipal()))
 
 
+@pytest.mark.parametrize("slot", ["replica", "primary"])
 @pytest.mark.parametrize("kind", ["neighbor", "nested"])
-def test_a_blank_parameter_of_another_stack_is_not_for_a_key(app: cdk.App, stack: cdk.Stack, kind: str) -> None:
+def test_a_blank_parameter_of_another_stack_is_not_for_a_key(
+    app: cdk.App, stack: cdk.Stack, kind: str, slot: str
+) -> None:
     """CloudFormation exports no blank value, and a nested stack has no condition of its parent."""
     key = cdk.CfnParameter(stack, "Key", default="").value_as_string
     other: cdk.Stack = cdk.NestedStack(stack, "Other")
     if kind == "neighbor":
-        other = cdk.Stack(app, "Other", env=cdk.Environment(account=ACCOUNT, region="us-west-2"))
+        other = cdk.Stack(app, "Neighbor", env=cdk.Environment(account=ACCOUNT, region="us-west-2"))
+    given: dict[str, Any] = {"regions": [ReplicaRegion("eu-west-3", encryption_key=key)]}
+    if slot == "primary":
+        given = {"regions": ["eu-west-3"], "encryption_key": kms.Key.from_key_arn(other, "Imported", key)}
     message = "is us-west-2/Key, a parameter of another stack with a blank default: declare it in this stack"
     with pytest.raises(ValueError, match=message):
-        ReplicatedSecret(other, "Database", regions=[ReplicaRegion("eu-west-3", encryption_key=key)])
+        ReplicatedSecret(other, "Database", **given)
+
+
+def test_a_class_is_not_a_provider(stack: cdk.Stack) -> None:
+    wrong: Any = ReplicationProvider
+    with pytest.raises(TypeError, match=r"provider is <class .*: expected a ReplicationProvider, for example from"):
+        ReplicatedSecret(stack, "Database", regions=["eu-west-3"], provider=wrong)
 
 
 @pytest.mark.parametrize("form", ["parameter", "look-up", "dynamic reference"])
