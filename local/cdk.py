@@ -33,11 +33,12 @@ class Cdk:
     Args:
         environment: what leads it to local AWS.
         assembly: the folder that cloud assemblies go to.
+        folder: the folder to run in, where ``cdk.json`` is and look-ups are kept.
     """
 
-    def __init__(self, environment: Mapping[str, str], assembly: Path) -> None:
+    def __init__(self, environment: Mapping[str, str], assembly: Path, folder: Path = ROOT) -> None:
         self._environment = clean_environment() | _QUIET | dict(environment)
-        self._assembly = assembly
+        self._assembly, self._folder = assembly, folder
 
     def bootstrap(self) -> str:
         """``cdk bootstrap``."""
@@ -74,7 +75,7 @@ class Cdk:
         with tempfile.TemporaryFile("w+") as log:
             process = subprocess.Popen(
                 command,
-                cwd=ROOT,
+                cwd=self._folder,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

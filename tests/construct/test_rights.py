@@ -373,7 +373,7 @@ def test_only_tagging_has_a_condition_on_tag_keys(case: str) -> None:
 def test_a_key_is_used_through_secrets_manager_under_either_of_its_names(region: str, services: object) -> None:
     primary = {"eu-west-3": PRIMARY, "cn-north-1": "cn-northwest-1"}[region]
     stack = cdk.Stack(cdk.App(), "app", env=cdk.Environment(account=ACCOUNT, region=primary))
-    ReplicatedSecret(stack, "Database", regions=[ReplicaRegion(region, encryption_key="1234")])
+    ReplicatedSecret(stack, "Database", regions=[ReplicaRegion(region, encryption_key="alias/app")])
     (policy,) = Template.from_stack(stack).find_resources("AWS::IAM::ManagedPolicy").values()
     statements = policy["Properties"]["PolicyDocument"]["Statement"]
     (encrypt,) = [s for s in statements if "kms:Encrypt" in s["Action"]]
