@@ -17,11 +17,12 @@ from ministack import app as ministack
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region, set_request_region
 from ministack.core.router import extract_access_key_id
-from ministack.services import cloudformation, iam, kms, lambda_svc
+from ministack.services import cloudformation, kms, lambda_svc
 from ministack.services import secretsmanager as service
 from ministack.services.cloudformation import custom_resource, handlers, provisioners
 
 from .clock import SystemClock
+from .iam import mend_iam
 from .secrets_manager import ApiError, Delays, Secret, SecretsManager
 from .wire import CONTENT_TYPE, respond
 
@@ -86,7 +87,7 @@ def app(delays: Delays) -> Callable[..., Awaitable[None]]:
     _replace_resource(models)
     _mend_custom_resources()
     _mend_invocations()
-    _mend_roles()
+    mend_iam()
     serve: Callable[..., Awaitable[None]] = ministack.app
     return serve
 
@@ -386,16 +387,3 @@ def _mend_invocations() -> None:
 
     custom_resource._response_url = response_url
     lambda_svc._execute_function_with_config_scope = execute_again
-
-
-def _mend_roles() -> None:
-    """A role of a template has its PermissionsBoundary."""
-    handler = provisioners._RESOURCE_HANDLERS["AWS::IAM::Role"]
-    create = handler["create"]
-
-    def create_bounded(logical_id: str, props: dict[str, Any], stack_name: str) -> Any:
-        made = create(logical_id, props, stack_name)
-        iam._roles[made[0]]["PermissionsBoundary"] = props.get("PermissionsBoundary")
-        return made
-
-    handler["create"] = create_bounded
