@@ -19,7 +19,7 @@ from ministack.core.responses import get_account_id, get_region, set_request_reg
 from ministack.core.router import extract_access_key_id
 from ministack.services import cloudformation, kms, lambda_svc
 from ministack.services import secretsmanager as service
-from ministack.services.cloudformation import custom_resource, handlers, provisioners
+from ministack.services.cloudformation import changesets, custom_resource, engine, handlers, provisioners, stacks
 
 from .clock import SystemClock
 from .iam import mend_iam
@@ -87,6 +87,7 @@ def app(delays: Delays) -> Callable[..., Awaitable[None]]:
     _replace_resource(models)
     _mend_custom_resources()
     _mend_invocations()
+    _mend_conditions()
     mend_iam()
     serve: Callable[..., Awaitable[None]] = ministack.app
     return serve
@@ -387,3 +388,25 @@ def _mend_invocations() -> None:
 
     custom_resource._response_url = response_url
     lambda_svc._execute_function_with_config_scope = execute_again
+
+
+def _mend_conditions() -> None:
+    """``Fn::Join`` of a list parameter in a condition."""
+    evaluate = engine._evaluate_conditions
+
+    def evaluate_joined(template: dict[str, Any], params: dict[str, Any]) -> Any:
+        def joined(value: Any) -> Any:
+            if isinstance(value, list):
+                return [joined(entry) for entry in value]
+            if not isinstance(value, dict):
+                return value
+            match value:
+                case {"Fn::Join": [str(separator), {"Ref": str(name)}]} if name in params:
+                    return separator.join(params[name]["Value"].split(","))
+            return {key: joined(entry) for key, entry in value.items()}
+
+        return evaluate(template | {"Conditions": joined(template.get("Conditions", {}))}, params)
+
+    for module in (engine, changesets, handlers, stacks):
+        if hasattr(module, "_evaluate_conditions"):
+            module._evaluate_conditions = evaluate_joined
