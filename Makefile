@@ -45,8 +45,9 @@ lint: setup ## Check style, types and which module may import which
 	@$(BIN)/mypy
 	@PYTHONPATH=constructs:handler:. $(BIN)/lint-imports
 
-docs: setup ## Write docs/construct.md from the docstrings
+docs: setup ## Write docs/construct.md from the docstrings, and the findings of docs/security.md
 	@$(BIN)/python docs/build_construct.py
+	@$(BIN)/python -m tools.scan.page
 
 scan: setup build/checkov-venv/done ## Scan the synthesized templates with cdk-nag, cfn-lint and checkov
 	@$(BIN)/python -m tools.scan
