@@ -293,6 +293,23 @@ def test_a_secret_with_an_old_stacks_tag_has_to_be_named(case: str, works: bool)
     assert lives(made, made.statements, tagged_by="an old stack") == works
 
 
+def test_the_page_says_how_to_name_an_imported_secret() -> None:
+    section = PERMISSIONS.read_text().partition("\n## A secret that was imported into the stack\n")[2]
+    code = section.partition("```python\n")[2].partition("```")[0]
+
+    def build(stack: cdk.Stack) -> None:
+        exec(code, {"sm": sm, "ReplicatedSecret": ReplicatedSecret, "self": stack})
+
+    made = synthesized(build)
+    assert [properties["SecretId"] for properties in made.properties.values()] == ["app/orders"]
+    named = f"arn:aws:secretsmanager:*:{ACCOUNT}:secret:app/orders-??????"
+    of_secrets = [s for s in made.statements if "kms:Decrypt" not in s["Action"]]
+    assert {s["Resource"] for s in of_secrets} == {named}
+    (resource,) = [r for r in policies(build).values() if r["Type"] == "Custom::ReplicatedSecret"]
+    (secret,) = [name for name, r in policies(build).items() if r["Type"] == "AWS::SecretsManager::Secret"]
+    assert secret in resource["DependsOn"]
+
+
 def test_each_action_has_its_reason_in_the_docs() -> None:
     given: set[str] = set()
     for build in CASES.values():
