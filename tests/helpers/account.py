@@ -1,0 +1,247 @@
+"""An account for ``make live`` without AWS: the model of Secrets Manager, and as much of other services as it calls."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from live.account import Account
+from local.clock import VirtualClock
+from local.secrets_manager import Delays, Dialect, SecretsManager
+from tests.helpers.world import PRIMARY, Direct
+
+ACCOUNT = "000000000000"
+DISABLED = "eu-south-2"
+REPLICAS = ("eu-west-3", "us-east-1")
+_ADMIN = f"arn:aws:iam::{ACCOUNT}:user/admin"
+
+
+class Cloud:
+    """All of an account.
+
+    ``before`` is called with the number of each call before it is carried out, ``after`` when it was.
+    """
+
+    def __init__(self, dialect: Dialect | None = None, lag: float = 0.0, seed: int = 0) -> None:
+        self.clock = VirtualClock()
+        self.model = SecretsManager(self.clock, Delays(), ACCOUNT, dialect)
+        self.model.script.lag(lag, seed)
+        self.model.script.disable_region(DISABLED)
+        self.keys: dict[str, dict[str, Any]] = {}
+        self.roles: dict[str, dict[str, Any]] = {}
+        self.stacks: dict[str, dict[str, Any]] = {}
+        self.clusters: dict[str, dict[str, Any]] = {}
+        self.log_groups: dict[str, dict[str, Any]] = {}
+        self.count = itertools.count(1)
+        self.before: Callable[[int], None] = lambda _: None
+        self.after: Callable[[int], None] = lambda _: None
+
+    def connect(self, service: str, region: str, credentials: Any = None) -> Any:
+        services = {"secretsmanager": lambda: Direct(self.model, region)}
+        services |= {each.__name__.lower(): lambda each=each: each(self, region) for each in _SERVICES}
+        return _Counted(self, services[service]())
+
+    def account(self, run: str = "run") -> Account:
+        return Account(self.connect, self.clock, run, PRIMARY, REPLICAS)
+
+    def left(self) -> list[str]:
+        """What is there, but for keys that are scheduled for deletion."""
+        self.clock.sleep(600)
+        regions = (PRIMARY, *REPLICAS)
+        secrets = [f"{region} {secret.name}" for region in regions for secret in self.model.secrets(region)]
+        keys = [arn for arn, key in self.keys.items() if key["KeyState"] == "Enabled"]
+        return [*secrets, *keys, *self.roles, *self.stacks, *self.clusters, *self.log_groups]
+
+
+class _Counted:
+    def __init__(self, cloud: Cloud, client: Any) -> None:
+        self._cloud, self._client = cloud, client
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(**parameters: Any) -> Any:
+            number = next(self._cloud.count)
+            self._cloud.before(number)
+            answer = getattr(self._client, name)(**parameters)
+            self._cloud.after(number)
+            return answer
+
+        return call
+
+
+def _error(operation: str, code: str, message: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, operation)
+
+
+class _Service:
+    def __init__(self, cloud: Cloud, region: str) -> None:
+        self._cloud, self._region = cloud, region
+
+
+class Sts(_Service):
+    def get_caller_identity(self) -> Any:
+        return {"Arn": _ADMIN, "Account": ACCOUNT}
+
+    def assume_role(self, **_: Any) -> Any:
+        return {"Credentials": {"AccessKeyId": "role", "SecretAccessKey": "role", "SessionToken": "role"}}
+
+
+class Ec2(_Service):
+    def describe_regions(self, **_: Any) -> Any:
+        disabled = [{"RegionName": DISABLED, "OptInStatus": "not-opted-in"}]
+        enabled = [{"RegionName": name, "OptInStatus": "opt-in-not-required"} for name in (*REPLICAS, PRIMARY)]
+        return {"Regions": [*enabled, *disabled]}
+
+
+class Kms(_Service):
+    """Keys decrypt as their policies say, which the model's script is told."""
+
+    def create_key(self, **parameters: Any) -> Any:
+        arn = f"arn:aws:kms:{self._region}:{ACCOUNT}:key/{uuid.uuid4()}"
+        self._cloud.keys[arn] = {"KeyState": "Enabled", "Arn": arn, "Tags": parameters["Tags"]}
+        self.put_key_policy(KeyId=arn, Policy=parameters["Policy"])
+        return {"KeyMetadata": self._cloud.keys[arn]}
+
+    def put_key_policy(self, KeyId: str, Policy: str, **_: Any) -> Any:  # noqa: N803 - boto3's names
+        denied = [each for each in json.loads(Policy)["Statement"] if each["Effect"] == "Deny"]
+        for statement in denied:
+            if "Condition" not in statement:
+                self._cloud.model.script.deny_key(KeyId)
+                continue
+            ((operator, condition),) = statement["Condition"].items()
+            assert operator in {"StringNotEquals", "Null"}
+            (value,) = condition.values()
+            self._cloud.model.script.guard_key(KeyId, value if operator == "StringNotEquals" else None)
+
+    def describe_key(self, **parameters: Any) -> Any:
+        return {"KeyMetadata": self._cloud.keys[parameters["KeyId"]]}
+
+    def schedule_key_deletion(self, **parameters: Any) -> Any:
+        key = self._cloud.keys[parameters["KeyId"]]
+        assert key["KeyState"] == "Enabled"
+        key["KeyState"] = "PendingDeletion"
+
+
+class ResourceGroupsTaggingApi(_Service):
+    def get_resources(self, **parameters: Any) -> Any:
+        (wanted,) = parameters["TagFilters"]
+        (kind,) = parameters["ResourceTypeFilters"]
+        found = {"kms:key": self._cloud.keys, "logs:log-group": self._cloud.log_groups}[kind]
+        tags = {arn: {tag.get("TagKey", tag.get("Key")) for tag in made["Tags"]} for arn, made in found.items()}
+        listed = [arn for arn in found if wanted["Key"] in tags[arn] and arn.split(":")[3] == self._region]
+        return {"ResourceTagMappingList": [{"ResourceARN": arn, "Tags": found[arn]["Tags"]} for arn in listed]}
+
+
+class Iam(_Service):
+    def create_role(self, **parameters: Any) -> Any:
+        name = parameters["RoleName"]
+        assert len(name) <= 64
+        arn = f"arn:aws:iam::{ACCOUNT}:role{parameters['Path']}{name}"
+        self._cloud.roles[name] = {"Arn": arn, **parameters, "policies": set()}
+        return {"Role": self._cloud.roles[name]}
+
+    def put_role_policy(self, **parameters: Any) -> Any:
+        self._cloud.roles[parameters["RoleName"]]["policies"].add(parameters["PolicyName"])
+
+    def list_roles(self, **parameters: Any) -> Any:
+        return {"Roles": [role for role in self._cloud.roles.values() if role["Path"] == parameters["PathPrefix"]]}
+
+    def list_role_tags(self, **parameters: Any) -> Any:
+        return {"Tags": self._cloud.roles[parameters["RoleName"]]["Tags"]}
+
+    def list_role_policies(self, **parameters: Any) -> Any:
+        return {"PolicyNames": sorted(self._cloud.roles[parameters["RoleName"]]["policies"])}
+
+    def delete_role_policy(self, **parameters: Any) -> Any:
+        self._cloud.roles[parameters["RoleName"]]["policies"].remove(parameters["PolicyName"])
+
+    def delete_role(self, **parameters: Any) -> Any:
+        assert not self._cloud.roles[parameters["RoleName"]]["policies"]
+        del self._cloud.roles[parameters["RoleName"]]
+
+
+class CloudFormation(_Service):
+    """A stack with one secret, made or imported."""
+
+    def create_stack(self, **parameters: Any) -> Any:
+        self._cloud.stacks[parameters["StackName"]] = stack = self._stack("CREATE_COMPLETE", parameters)
+        (properties,) = [each["Properties"] for each in stack["Resources"].values()]
+        tags = [*parameters["Tags"], {"Key": "aws:cloudformation:stack-id", "Value": stack["StackId"]}]
+        made = {"Name": properties["Name"], "SecretString": "generated", "Tags": tags}
+        stack["Secret"] = self._cloud.model.call(self._region, "CreateSecret", made)["ARN"]
+
+    def create_change_set(self, **parameters: Any) -> Any:
+        stack = self._stack("REVIEW_IN_PROGRESS", parameters)
+        self._cloud.stacks[parameters["StackName"]] = stack
+        (imported,) = parameters["ResourcesToImport"]
+        stack["Secret"] = imported["ResourceIdentifier"]["Id"]
+
+    def describe_change_set(self, **_: Any) -> Any:
+        return {"Status": "CREATE_COMPLETE"}
+
+    def execute_change_set(self, **parameters: Any) -> Any:
+        stack = self._cloud.stacks[parameters["StackName"]]
+        (resource,) = stack["Resources"].values()
+        declared = resource["Properties"] | {"Tags": stack["Tags"]}
+        self._cloud.model.import_into_stack(self._region, stack["Secret"], declared)
+        stack["StackStatus"] = "IMPORT_COMPLETE"
+
+    def describe_stacks(self, **parameters: Any) -> Any:
+        if not (name := parameters.get("StackName")):
+            return {"Stacks": [stack for stack in self._cloud.stacks.values() if stack["Region"] == self._region]}
+        return {"Stacks": [self._cloud.stacks[name]]}
+
+    def describe_stack_resource(self, **parameters: Any) -> Any:
+        secret = self._cloud.stacks[parameters["StackName"]]["Secret"]
+        return {"StackResourceDetail": {"PhysicalResourceId": secret}}
+
+    def delete_stack(self, **parameters: Any) -> Any:
+        name = parameters["StackName"]
+        (resource,) = self._cloud.stacks[name]["Resources"].values()
+        secret = self._cloud.model.find(self._region, self._cloud.stacks[name]["Secret"])
+        if secret and resource.get("DeletionPolicy") != "Retain":
+            forced = {"SecretId": secret.arn, "ForceDeleteWithoutRecovery": True}
+            if secret.entries:
+                removed = {"SecretId": secret.arn, "RemoveReplicaRegions": list(secret.entries)}
+                self._cloud.model.call(self._region, "RemoveRegionsFromReplication", removed)
+            self._cloud.model.call(self._region, "DeleteSecret", forced)
+        del self._cloud.stacks[name]
+
+    def _stack(self, status: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "StackName": parameters["StackName"],
+            "StackId": f"arn:aws:cloudformation:{self._region}:{ACCOUNT}:stack/{parameters['StackName']}/1",
+            "StackStatus": status,
+            "Tags": parameters["Tags"],
+            "Region": self._region,
+            **json.loads(parameters["TemplateBody"]),
+        }
+
+
+class Rds(_Service):
+    """A cluster with a secret that RDS manages."""
+
+    def create_db_cluster(self, **parameters: Any) -> Any:
+        name = parameters["DBClusterIdentifier"]
+        made = {"Name": f"rds!cluster-{uuid.uuid4()}", "SecretString": "password"}
+        arn = self._cloud.model.call(self._region, "CreateSecret", made)["ARN"]
+        secret = {"SecretArn": arn, "SecretStatus": "active"}
+        cluster = {"DBClusterIdentifier": name, "TagList": parameters["Tags"], "MasterUserSecret": secret}
+        self._cloud.clusters[name] = cluster
+        return {"DBCluster": cluster}
+
+    def describe_db_clusters(self, **parameters: Any) -> Any:
+        name = parameters.get("DBClusterIdentifier")
+        return {"DBClusters": [self._cloud.clusters[name]] if name else list(self._cloud.clusters.values())}
+
+    def delete_db_cluster(self, **parameters: Any) -> Any:
+        cluster = self._cloud.clusters.pop(parameters["DBClusterIdentifier"])
+        deleted = {"SecretId": cluster["MasterUserSecret"]["SecretArn"], "ForceDeleteWithoutRecovery": True}
+        self._cloud.model.call(self._region, "DeleteSecret", deleted)
+
+
+_SERVICES = (Sts, Ec2, Kms, ResourceGroupsTaggingApi, Iam, CloudFormation, Rds)
