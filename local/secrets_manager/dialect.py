@@ -170,7 +170,7 @@ class Dialect:
 
 
 # What can matter to one another: the first group is about entries that exist, the others stand for themselves.
-_TOGETHER = (
+TOGETHER = (
     (
         "same_key_again",
         "other_key",
@@ -192,7 +192,7 @@ _TOGETHER = (
 def every_dialect() -> Iterator[Dialect]:
     """All combinations of the answers that can matter to each other; the rest as by default."""
     seen: set[Dialect] = set()
-    for group in _TOGETHER:
+    for group in TOGETHER:
         for values in itertools.product(*(_values(name) for name in group)):
             dialect = Dialect(**dict(zip(group, values, strict=True)))
             if dialect not in seen:

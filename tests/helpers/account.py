@@ -24,7 +24,7 @@ _ADMIN = f"arn:aws:iam::{ACCOUNT}:user/admin"
 class Cloud:
     """All of an account.
 
-    ``before`` is called with the number of each call before it is carried out, ``after`` when it was.
+    ``before`` is called with the number of each call before it is carried out.
     """
 
     def __init__(self, dialect: Dialect | None = None, lag: float = 0.0, seed: int = 0) -> None:
@@ -39,7 +39,6 @@ class Cloud:
         self.log_groups: dict[str, dict[str, Any]] = {}
         self.count = itertools.count(1)
         self.before: Callable[[int], None] = lambda _: None
-        self.after: Callable[[int], None] = lambda _: None
 
     def connect(self, service: str, region: str, credentials: Any = None) -> Any:
         services = {"secretsmanager": lambda: Direct(self.model, region)}
@@ -66,9 +65,7 @@ class _Counted:
         def call(**parameters: Any) -> Any:
             number = next(self._cloud.count)
             self._cloud.before(number)
-            answer = getattr(self._client, name)(**parameters)
-            self._cloud.after(number)
-            return answer
+            return getattr(self._client, name)(**parameters)
 
         return call
 
@@ -131,9 +128,19 @@ class ResourceGroupsTaggingApi(_Service):
         (wanted,) = parameters["TagFilters"]
         (kind,) = parameters["ResourceTypeFilters"]
         found = {"kms:key": self._cloud.keys, "logs:log-group": self._cloud.log_groups}[kind]
-        tags = {arn: {tag.get("TagKey", tag.get("Key")) for tag in made["Tags"]} for arn, made in found.items()}
-        listed = [arn for arn in found if wanted["Key"] in tags[arn] and arn.split(":")[3] == self._region]
-        return {"ResourceTagMappingList": [{"ResourceARN": arn, "Tags": found[arn]["Tags"]} for arn in listed]}
+        listed = [
+            {"ResourceARN": arn, "Tags": tags}
+            for arn, made in found.items()
+            if arn.split(":")[3] == self._region
+            and (tags := [_tag(tag) for tag in made["Tags"]])
+            and wanted["Key"] in {tag["Key"] for tag in tags}
+        ]
+        return {"ResourceTagMappingList": listed}
+
+
+def _tag(tag: dict[str, str]) -> dict[str, str]:
+    """KMS has names of its own for a tag's key and value."""
+    return {name.removeprefix("Tag"): value for name, value in tag.items()}
 
 
 class Iam(_Service):
@@ -231,12 +238,14 @@ class Rds(_Service):
         arn = self._cloud.model.call(self._region, "CreateSecret", made)["ARN"]
         secret = {"SecretArn": arn, "SecretStatus": "active"}
         cluster = {"DBClusterIdentifier": name, "TagList": parameters["Tags"], "MasterUserSecret": secret}
+        cluster |= {"Region": self._region}
         self._cloud.clusters[name] = cluster
         return {"DBCluster": cluster}
 
     def describe_db_clusters(self, **parameters: Any) -> Any:
         name = parameters.get("DBClusterIdentifier")
-        return {"DBClusters": [self._cloud.clusters[name]] if name else list(self._cloud.clusters.values())}
+        here = [each for each in self._cloud.clusters.values() if each["Region"] == self._region]
+        return {"DBClusters": [self._cloud.clusters[name]] if name else here}
 
     def delete_db_cluster(self, **parameters: Any) -> Any:
         cluster = self._cloud.clusters.pop(parameters["DBClusterIdentifier"])

@@ -53,8 +53,7 @@ def test_every_dialect_is_named() -> None:
         assert differences(dialect, run(Cloud(dialect).account(), unknowns)) == {}, dialect
 
 
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("lag", [2.0, 10.0])
+@pytest.mark.parametrize(("lag", "seed"), [(2.0, 0), (10.0, 1), (10.0, 2)])
 def test_reads_that_lag_change_nothing(lag: float, seed: int) -> None:
     for dialect in DIALECTS:
         cloud = Cloud(dialect, lag, seed)
