@@ -70,6 +70,8 @@ class Account:
     def __init__(self, connect: Connect, clock: Clock, run: str, home: str, replicas: tuple[str, str]) -> None:
         self.clock, self.run, self.home, self.replicas = clock, run, home, replicas
         self.stopped = threading.Event()
+        # ListSecrets may not list a new secret for minutes.
+        self.made: list[str] = []
         self._connect = connect
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
@@ -121,6 +123,8 @@ class Account:
             reply, metadata = Reply({}, told["Code"], told["Message"]), error.response.get("ResponseMetadata", {})
         else:
             reply, metadata = Reply(answer or {}), (answer or {}).get("ResponseMetadata", {})
+        if operation == "create_secret" and not reply.code:
+            self.made.append(str(reply.answer["ARN"]))
         error_words = reply.words if reply.code else ""
         calls.append(Call(service, operation, region, metadata.get("RequestId", ""), error_words))
         return reply

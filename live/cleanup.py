@@ -92,8 +92,14 @@ class Cleanup:
     def _list_secrets(self, region: str) -> list[_Listed]:
         filters = [{"Key": "tag-key", "Values": [TAG]}]
         more = {"Filters": filters, "IncludePlannedDeletion": True}
-        listed = self._pages("secretsmanager", "list_secrets", region, "SecretList", "NextToken", **more)
-        return [secret for secret in listed if self._is_ours(secret.get("Tags", []))]
+        pages = self._pages("secretsmanager", "list_secrets", region, "SecretList", "NextToken", **more)
+        listed = {secret["ARN"]: secret for secret in pages}
+        for made in self._account.made:
+            arn = ":".join([*made.split(":")[:3], region, *made.split(":")[4:]])
+            if arn not in listed:
+                reply = self._call("secretsmanager", "describe_secret", region, SecretId=arn)
+                listed |= {} if reply.code else {arn: reply.answer}
+        return [secret for secret in listed.values() if self._is_ours(secret.get("Tags", []))]
 
     def _stacks(self, region: str) -> Iterator[str]:
         for stack in self._pages("cloudformation", "describe_stacks", region, "Stacks", "NextToken"):

@@ -187,9 +187,7 @@ class Lab:
         role_name = f"{PREFIX}-{self.account.run}-{name}"
         path = f"/{PREFIX}/"
         made = self.need("iam", "create_role", RoleName=role_name, Path=path, AssumeRolePolicyDocument=trust)
-        self.need(
-            "iam", "put_role_policy", RoleName=role_name, PolicyName=PREFIX, PolicyDocument=_document(policy)
-        )
+        self.need("iam", "put_role_policy", RoleName=role_name, PolicyName=PREFIX, PolicyDocument=_document(policy))
         end = self.now() + SETTLES_WITHIN
         while True:
             reply = self.call("sts", "assume_role", RoleArn=made["Role"]["Arn"], RoleSessionName=PREFIX)

@@ -41,9 +41,12 @@ class Cloud:
         self.before: Callable[[int], None] = lambda _: None
 
     def connect(self, service: str, region: str, credentials: Any = None) -> Any:
-        services = {"secretsmanager": lambda: Direct(self.model, region)}
+        services: dict[str, Callable[[], Any]] = {"secretsmanager": lambda: self.secrets_manager(region)}
         services |= {each.__name__.lower(): lambda each=each: each(self, region) for each in _SERVICES}
         return _Counted(self, services[service]())
+
+    def secrets_manager(self, region: str) -> Any:
+        return Direct(self.model, region)
 
     def account(self, run: str = "run") -> Account:
         return Account(self.connect, self.clock, run, PRIMARY, REPLICAS)

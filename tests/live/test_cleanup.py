@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from live.account import TAG
@@ -129,3 +131,20 @@ def test_what_cannot_be_removed_is_said() -> None:
     left = clean(cloud)
     assert any("secret cdk-replicated-secret-live/run/f10-1" in line for line in left)
     assert any("delete_secret: AccessDeniedException: no" in line for line in left)
+
+
+class ListsNothingYet(Cloud):
+    """ListSecrets may not know what is new."""
+
+    def secrets_manager(self, region: str) -> Any:
+        client = super().secrets_manager(region)
+        client.list_secrets = lambda **_: {"SecretList": []}
+        return client
+
+
+def test_a_run_cleans_up_what_is_not_listed_yet() -> None:
+    cloud = ListsNothingYet(STRANGE)
+    account = cloud.account()
+    run(account, {row: PROBES[row] for row in PROBES if row != "U8"})
+    assert Cleanup(account, REGIONS, account.run).run() == []
+    assert cloud.left() == []
