@@ -7,7 +7,7 @@ HANDLER := $(shell find handler -name __pycache__ -prune -o -print)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
 .DEFAULT_GOAL := help
-.PHONY: help check demo local test soak mutants faults bench audit lint scan compat docs format bundle dist setup clean
+.PHONY: help check demo local live test soak mutants faults bench audit lint scan compat docs format bundle dist setup clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -17,6 +17,9 @@ demo: setup ## Deploy, change and destroy a replicated secret on local AWS (KEEP
 
 local: setup ## Start local AWS and print the environment for your own cdk and aws (SPEED=20 to speed it up, PORT=4566, AUTH=1 enforces IAM)
 	@exec $(BIN)/python -m local --speed $(or $(SPEED),1) --port $(or $(PORT),0) $(if $(AUTH),--auth)
+
+live: setup ## Find out on your AWS account what no emulator can tell (docs/live.md; LOCAL=1, CLEAN=1, REPORT=file, REPLICAS=..., ONLY=..., YES=1)
+	@exec $(BIN)/python -m live $(if $(LOCAL),--local) $(if $(CLEAN),--clean) $(if $(REPORT),--report "$(REPORT)") $(if $(YES),--yes) --replicas "$(REPLICAS)" --only "$(ONLY)"
 
 check: lint test ## Run all that a pull request needs: style, types, imports and every test
 

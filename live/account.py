@@ -20,7 +20,6 @@ Connect = Callable[[str, str, Credentials | None], Any]
 _MAKES = {
     "create_secret": ("Key", "Value"),
     "create_stack": ("Key", "Value"),
-    "create_change_set": ("Key", "Value"),
     "create_role": ("Key", "Value"),
     "create_db_cluster": ("Key", "Value"),
     "create_key": ("TagKey", "TagValue"),

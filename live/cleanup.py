@@ -47,7 +47,7 @@ class Cleanup:
 
     def _once(self, *, is_stranded: bool) -> list[str]:
         """Remove what can be removed now; what was there."""
-        left = []
+        left: list[str] = []
         for region in self._regions:
             left += self._stacks(region)
             left += self._clusters(region)
@@ -152,8 +152,10 @@ class Cleanup:
 
     def _roles(self) -> Iterator[str]:
         """IAM knows no Regions."""
-        for role in self._pages("iam", "list_roles", "", "Roles", "Marker", PathPrefix=f"/{PREFIX}/"):
+        for role in self._pages("iam", "list_roles", "", "Roles", "Marker"):
             named = {"RoleName": role["RoleName"]}
+            if not role["RoleName"].startswith(f"{PREFIX}-"):
+                continue
             if not self._is_ours(self._call("iam", "list_role_tags", **named).answer.get("Tags", [])):
                 continue
             for policy in self._call("iam", "list_role_policies", **named).answer.get("PolicyNames", []):

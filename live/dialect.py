@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import fields
 from enum import Enum
+from typing import Any
 
 from local.secrets_manager import Dialect, every_dialect
 from local.secrets_manager.dialect import TOGETHER
@@ -25,7 +26,8 @@ def dialect_of(values: Mapping[str, str | None]) -> Dialect:
     """The dialect of these values, by row; what is not settled is as by default."""
     known = kinds()
     names = dict(zip(known, (field.name for field in fields(Dialect)), strict=True))
-    return Dialect(**{names[row]: known[row](value) for row, value in values.items() if row in known and value})
+    chosen: dict[str, Any] = {names[row]: known[row](value) for row, value in values.items() if row in known and value}
+    return Dialect(**chosen)
 
 
 def tested(dialect: Dialect) -> str:
@@ -36,5 +38,5 @@ def tested(dialect: Dialect) -> str:
     known = [{tuple(getattr(each, name) for name in group) for each in dialects} for group in TOGETHER]
     here = [tuple(getattr(dialect, name) for name in group) for group in TOGETHER]
     if all(values in combinations for values, combinations in zip(here, known, strict=True)):
-        return "The handler is tested under each group of these values that can matter to each other, the others as by default."
+        return "The handler is tested under these values, of which each varied with those that can matter to it."
     return "The handler is not tested under this dialect."

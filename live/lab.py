@@ -185,8 +185,7 @@ class Lab:
         root = f"arn:{self.partition()}:iam::{account}:root"
         trust = _document({"Effect": "Allow", "Principal": {"AWS": root}, "Action": "sts:AssumeRole"})
         role_name = f"{PREFIX}-{self.account.run}-{name}"
-        path = f"/{PREFIX}/"
-        made = self.need("iam", "create_role", RoleName=role_name, Path=path, AssumeRolePolicyDocument=trust)
+        made = self.need("iam", "create_role", RoleName=role_name, AssumeRolePolicyDocument=trust)
         self.need("iam", "put_role_policy", RoleName=role_name, PolicyName=PREFIX, PolicyDocument=_document(policy))
         end = self.now() + SETTLES_WITHIN
         while True:

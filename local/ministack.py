@@ -23,6 +23,7 @@ from ministack.services.cloudformation import custom_resource, handlers, provisi
 
 from .clock import SystemClock
 from .secrets_manager import ApiError, Delays, Secret, SecretsManager
+from .secrets_manager.state import new_suffix
 from .wire import CONTENT_TYPE, respond
 
 # P1: what CloudFormation takes.
@@ -168,10 +169,23 @@ class _Authorization:
     def __init__(self, models: _Models) -> None:
         self._models = models
         self._request_tags = iam_actions.request_tag_context
+        self._resource_arn = iam_actions.extract_resource_arn
         # The bootstrap bucket refuses plain HTTP; loopback stands for TLS.
         pin = ministack.pin_request_origin
         ministack.pin_request_origin = lambda address, secure: pin(address, secure_transport=True)
         iam_actions.request_tag_context = self._context
+        iam_actions.extract_resource_arn = self._resource
+
+    def _resource(self, name: str, *request: Any) -> str:
+        """F34: a secret that does not exist has a made-up suffix."""
+        arn: str = self._resource_arn(name, *request)
+        body = request[3] if name == "secretsmanager" else b"{}"
+        with contextlib.suppress(ValueError):
+            secret_id = str(json.loads(body or b"{}").get("SecretId", ""))
+            is_name = secret_id and not secret_id.startswith("arn:")
+            if is_name and self._models.current.find(get_region(), secret_id) is None:
+                return f"{arn}-{new_suffix()}"
+        return arn
 
     def _context(self, name: str, action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:
         context: dict[str, Any] = self._request_tags(name, action, body, params)

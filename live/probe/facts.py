@@ -24,8 +24,7 @@ def f4(lab: Lab) -> Finding:
 
 def f5(lab: Lab) -> Finding:
     """A forced delete of a secret that does not exist is accepted."""
-    missing = {"SecretId": lab.name(), "ForceDeleteWithoutRecovery": True}
-    reply = lab.call("secretsmanager", "delete_secret", **missing)
+    reply = lab.call("secretsmanager", "delete_secret", SecretId=lab.name(), ForceDeleteWithoutRecovery=True)
     return holds(_words(reply), so=not reply.code)
 
 

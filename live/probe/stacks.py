@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 
 from live.finding import Finding, settled, unexpected
 from live.lab import Lab, Secret, said
@@ -39,8 +38,12 @@ def u17(lab: Lab) -> Finding:
     secret = lab.replicated()
     tag = {"Key": _FOREIGN_TAG, "Value": "kept?"}
     lab.need("secretsmanager", "tag_resource", SecretId=secret.arn, Tags=[tag])
-    stack = re.sub(r"[^A-Za-z0-9-]", "-", lab.name())
-    declared = {"Type": _TYPE, "DeletionPolicy": "Retain", "Properties": {"Name": secret.name}}
+    # An import may not bring tags: the stack has the run's before, with a resource that is nothing.
+    nothing = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
+    stack = lab.stack({"Resources": {"Nothing": nothing}})
+    tags = [{"Key": key, "Value": value} for key, value in lab.account.tag.items()]
+    properties = {"Name": secret.name, "Tags": tags}
+    declared = {"Type": _TYPE, "DeletionPolicy": "Retain", "Properties": properties}
     change = {"StackName": stack, "ChangeSetName": "import"}
     imported = {
         "ResourceType": _TYPE,
@@ -52,16 +55,16 @@ def u17(lab: Lab) -> Finding:
         "create_change_set",
         **change,
         ChangeSetType="IMPORT",
-        TemplateBody=json.dumps({"Resources": {"Secret": declared}}),
+        TemplateBody=json.dumps({"Resources": {"Nothing": nothing, "Secret": declared}}),
         ResourcesToImport=[imported],
     )
     lab.change_set_until(stack, "import")
     lab.need("cloudformation", "execute_change_set", **change)
     lab.stack_until(stack, "IMPORT_COMPLETE")
-    tags, entry = lab.settle(lambda: (_tags(secret, lab.home), secret.entry(lab.first)), bool)
-    did = f"the tag {'stayed' if _FOREIGN_TAG in tags else 'was removed'}, the replica's entry is {said(entry)}"
+    found, entry = lab.settle(lambda: (_tags(secret, lab.home), secret.entry(lab.first)), bool)
+    did = f"the tag {'stayed' if _FOREIGN_TAG in found else 'was removed'}, the replica's entry is {said(entry)}"
     values = {(True, True): Imported.STAY, (False, False): Imported.REMOVED}
-    value = values.get((_FOREIGN_TAG in tags, bool(entry)))
+    value = values.get((_FOREIGN_TAG in found, bool(entry)))
     return settled(value, did) if value else unexpected(did)
 
 

@@ -6,6 +6,7 @@ import itertools
 import json
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -42,7 +43,7 @@ class Cloud:
 
     def connect(self, service: str, region: str, credentials: Any = None) -> Any:
         services: dict[str, Callable[[], Any]] = {"secretsmanager": lambda: self.secrets_manager(region)}
-        services |= {each.__name__.lower(): lambda each=each: each(self, region) for each in _SERVICES}
+        services |= {each.__name__.lower(): partial(each, self, region) for each in _SERVICES}
         return _Counted(self, services[service]())
 
     def secrets_manager(self, region: str) -> Any:
@@ -91,10 +92,10 @@ class Sts(_Service):
 
 
 class Ec2(_Service):
-    def describe_regions(self, **_: Any) -> Any:
+    def describe_regions(self, **parameters: Any) -> Any:
         disabled = [{"RegionName": DISABLED, "OptInStatus": "not-opted-in"}]
         enabled = [{"RegionName": name, "OptInStatus": "opt-in-not-required"} for name in (*REPLICAS, PRIMARY)]
-        return {"Regions": [*enabled, *disabled]}
+        return {"Regions": [*enabled, *(disabled if parameters.get("AllRegions") else [])]}
 
 
 class Kms(_Service):
@@ -106,16 +107,17 @@ class Kms(_Service):
         self.put_key_policy(KeyId=arn, Policy=parameters["Policy"])
         return {"KeyMetadata": self._cloud.keys[arn]}
 
-    def put_key_policy(self, KeyId: str, Policy: str, **_: Any) -> Any:  # noqa: N803 - boto3's names
-        denied = [each for each in json.loads(Policy)["Statement"] if each["Effect"] == "Deny"]
+    def put_key_policy(self, **parameters: Any) -> Any:
+        key, script = parameters["KeyId"], self._cloud.model.script
+        denied = [each for each in json.loads(parameters["Policy"])["Statement"] if each["Effect"] == "Deny"]
         for statement in denied:
             if "Condition" not in statement:
-                self._cloud.model.script.deny_key(KeyId)
+                script.deny_key(key)
                 continue
             ((operator, condition),) = statement["Condition"].items()
             assert operator in {"StringNotEquals", "Null"}
             (value,) = condition.values()
-            self._cloud.model.script.guard_key(KeyId, value if operator == "StringNotEquals" else None)
+            script.guard_key(key, value if operator == "StringNotEquals" else None)
 
     def describe_key(self, **parameters: Any) -> Any:
         return {"KeyMetadata": self._cloud.keys[parameters["KeyId"]]}
@@ -150,15 +152,15 @@ class Iam(_Service):
     def create_role(self, **parameters: Any) -> Any:
         name = parameters["RoleName"]
         assert len(name) <= 64
-        arn = f"arn:aws:iam::{ACCOUNT}:role{parameters['Path']}{name}"
+        arn = f"arn:aws:iam::{ACCOUNT}:role/{name}"
         self._cloud.roles[name] = {"Arn": arn, **parameters, "policies": set()}
         return {"Role": self._cloud.roles[name]}
 
     def put_role_policy(self, **parameters: Any) -> Any:
         self._cloud.roles[parameters["RoleName"]]["policies"].add(parameters["PolicyName"])
 
-    def list_roles(self, **parameters: Any) -> Any:
-        return {"Roles": [role for role in self._cloud.roles.values() if role["Path"] == parameters["PathPrefix"]]}
+    def list_roles(self) -> Any:
+        return {"Roles": list(self._cloud.roles.values())}
 
     def list_role_tags(self, **parameters: Any) -> Any:
         return {"Tags": self._cloud.roles[parameters["RoleName"]]["Tags"]}
@@ -175,29 +177,38 @@ class Iam(_Service):
 
 
 class CloudFormation(_Service):
-    """A stack with one secret, made or imported."""
+    """Stacks of which each has one secret at most, made or imported."""
 
     def create_stack(self, **parameters: Any) -> Any:
-        self._cloud.stacks[parameters["StackName"]] = stack = self._stack("CREATE_COMPLETE", parameters)
-        (properties,) = [each["Properties"] for each in stack["Resources"].values()]
-        tags = [*parameters["Tags"], {"Key": "aws:cloudformation:stack-id", "Value": stack["StackId"]}]
-        made = {"Name": properties["Name"], "SecretString": "generated", "Tags": tags}
-        stack["Secret"] = self._cloud.model.call(self._region, "CreateSecret", made)["ARN"]
+        name = parameters["StackName"]
+        stack = {
+            "StackName": name,
+            "StackStatus": "CREATE_COMPLETE",
+            "Tags": parameters["Tags"],
+            "Region": self._region,
+            "Resource": {},
+            "Secret": "",
+        }
+        self._cloud.stacks[name] = stack
+        if declared := _declared(parameters["TemplateBody"]):
+            stack["Resource"] = declared
+            system = {"Key": "aws:cloudformation:stack-id", "Value": name}
+            made = declared["Properties"] | {"SecretString": "generated", "Tags": [*parameters["Tags"], system]}
+            stack["Secret"] = self._cloud.model.call(self._region, "CreateSecret", made)["ARN"]
 
     def create_change_set(self, **parameters: Any) -> Any:
-        stack = self._stack("REVIEW_IN_PROGRESS", parameters)
-        self._cloud.stacks[parameters["StackName"]] = stack
+        assert "Tags" not in parameters, "CloudFormation refuses them for an import"
+        stack = self._cloud.stacks[parameters["StackName"]]
         (imported,) = parameters["ResourcesToImport"]
-        stack["Secret"] = imported["ResourceIdentifier"]["Id"]
+        stack["Import"] = (_declared(parameters["TemplateBody"]), imported["ResourceIdentifier"]["Id"])
 
     def describe_change_set(self, **_: Any) -> Any:
         return {"Status": "CREATE_COMPLETE"}
 
     def execute_change_set(self, **parameters: Any) -> Any:
         stack = self._cloud.stacks[parameters["StackName"]]
-        (resource,) = stack["Resources"].values()
-        declared = resource["Properties"] | {"Tags": stack["Tags"]}
-        self._cloud.model.import_into_stack(self._region, stack["Secret"], declared)
+        stack["Resource"], stack["Secret"] = stack["Import"]
+        self._cloud.model.import_into_stack(self._region, stack["Secret"], stack["Resource"]["Properties"])
         stack["StackStatus"] = "IMPORT_COMPLETE"
 
     def describe_stacks(self, **parameters: Any) -> Any:
@@ -210,26 +221,20 @@ class CloudFormation(_Service):
         return {"StackResourceDetail": {"PhysicalResourceId": secret}}
 
     def delete_stack(self, **parameters: Any) -> Any:
-        name = parameters["StackName"]
-        (resource,) = self._cloud.stacks[name]["Resources"].values()
-        secret = self._cloud.model.find(self._region, self._cloud.stacks[name]["Secret"])
-        if secret and resource.get("DeletionPolicy") != "Retain":
-            forced = {"SecretId": secret.arn, "ForceDeleteWithoutRecovery": True}
+        stack = self._cloud.stacks.pop(parameters["StackName"])
+        secret = self._cloud.model.find(self._region, stack["Secret"])
+        if secret and stack["Resource"].get("DeletionPolicy") != "Retain":
             if secret.entries:
                 removed = {"SecretId": secret.arn, "RemoveReplicaRegions": list(secret.entries)}
                 self._cloud.model.call(self._region, "RemoveRegionsFromReplication", removed)
+            forced = {"SecretId": secret.arn, "ForceDeleteWithoutRecovery": True}
             self._cloud.model.call(self._region, "DeleteSecret", forced)
-        del self._cloud.stacks[name]
 
-    def _stack(self, status: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "StackName": parameters["StackName"],
-            "StackId": f"arn:aws:cloudformation:{self._region}:{ACCOUNT}:stack/{parameters['StackName']}/1",
-            "StackStatus": status,
-            "Tags": parameters["Tags"],
-            "Region": self._region,
-            **json.loads(parameters["TemplateBody"]),
-        }
+
+def _declared(template: str) -> dict[str, Any]:
+    """A template's secret."""
+    resources = json.loads(template)["Resources"].values()
+    return next((each for each in resources if each["Type"] == "AWS::SecretsManager::Secret"), {})
 
 
 class Rds(_Service):

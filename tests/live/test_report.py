@@ -78,7 +78,7 @@ def test_the_report_names_the_dialect(report: Report) -> None:
     assert "U2 InvalidParameterException" in report.verdict[0]
     assert "U7 Failed" in report.verdict[0]
     assert report.verdict[1] == "Not settled: U14."
-    assert report.verdict[2].startswith("The handler is tested under each group")
+    assert report.verdict[2].startswith("The handler is tested under these values")
     assert len(report.verdict) == 3
     assert set(report.data["timings"]) == {"InSync", "gone"}
     assert 3 <= report.data["timings"]["InSync"]["median"] <= 4
@@ -131,7 +131,7 @@ def test_the_row_of_a_wrong_fact_is_named() -> None:
 def test_exactly_a_tested_dialect_is_said_to_be() -> None:
     assert "exactly this dialect" in tested(Dialect())
     mixed = replace(Dialect(), order=d.Order.ANY, no_value=d.NoValue.FAILED)
-    assert "each group" in tested(mixed)
+    assert "these values" in tested(mixed)
 
 
 def test_every_unknown_has_its_values() -> None:
