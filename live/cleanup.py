@@ -75,7 +75,6 @@ class Cleanup:
                 self._try("secretsmanager", "stop_replication_to_replica", region, SecretId=arn)
             return
         if listed := [entry["Region"] for entry in described.get("ReplicationStatus") or []]:
-            self._restore(region, described)
             removed = {"SecretId": arn, "RemoveReplicaRegions": listed}
             self._try("secretsmanager", "remove_regions_from_replication", region, **removed)
             return
@@ -83,11 +82,6 @@ class Cleanup:
         replicas = [other for other in elsewhere if _is_replica_of(other, arn, region)]
         if not replicas and not described.get("OwningService"):
             self._try("secretsmanager", "delete_secret", region, SecretId=arn, ForceDeleteWithoutRecovery=True)
-
-    def _restore(self, region: str, described: _Listed) -> None:
-        """A primary that is scheduled for deletion takes no calls."""
-        if described.get("DeletedDate"):
-            self._try("secretsmanager", "restore_secret", region, SecretId=described["ARN"])
 
     def _list_secrets(self, region: str) -> list[_Listed]:
         filters = [{"Key": "tag-key", "Values": [TAG]}]

@@ -178,18 +178,27 @@ class Lab:
                 raise SkipError(f"the stack {name} is {found} and not {status}")
             self.wait(_LOOK_EVERY)
 
-    def role(self, policy: Mapping[str, Any]) -> Credentials:
-        """Credentials of a new role with this policy."""
+    def role(self, statement: Mapping[str, Any]) -> str:
+        """A new role with this policy, which the caller can assume: its ARN."""
         name = self.name().rpartition("/")[2]
         account = self.identity().split(":")[4]
         root = f"arn:{self.partition()}:iam::{account}:root"
         trust = _document({"Effect": "Allow", "Principal": {"AWS": root}, "Action": "sts:AssumeRole"})
         role_name = f"{PREFIX}-{self.account.run}-{name}"
         made = self.need("iam", "create_role", RoleName=role_name, AssumeRolePolicyDocument=trust)
-        self.need("iam", "put_role_policy", RoleName=role_name, PolicyName=PREFIX, PolicyDocument=_document(policy))
+        self.need("iam", "put_role_policy", RoleName=role_name, PolicyName=PREFIX, PolicyDocument=_document(statement))
+        return str(made["Role"]["Arn"])
+
+    def assume(self, role: str, *limits: Mapping[str, Any]) -> Credentials:
+        """Credentials of a role, which allow no more than these statements, if any.
+
+        Raises:
+            SkipError: If the role cannot be assumed.
+        """
+        given = {"Policy": _document(*limits)} if limits else {}
         end = self.now() + SETTLES_WITHIN
         while True:
-            reply = self.call("sts", "assume_role", RoleArn=made["Role"]["Arn"], RoleSessionName=PREFIX)
+            reply = self.call("sts", "assume_role", RoleArn=role, RoleSessionName=PREFIX, **given)
             if not reply.code:
                 told = reply.answer["Credentials"]
                 names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
@@ -213,11 +222,11 @@ class Secret:
         """ReplicateSecretToRegions."""
         adds = [{"Region": region} | ({"KmsKeyId": key} if key else {}) for region in regions]
         forced = {"ForceOverwriteReplicaSecret": True} if force else {}
-        return self._call("replicate_secret_to_regions", AddReplicaRegions=adds, **forced)
+        return self.call("replicate_secret_to_regions", AddReplicaRegions=adds, **forced)
 
     def remove(self, region: str) -> Reply:
         """RemoveRegionsFromReplication."""
-        return self._call("remove_regions_from_replication", RemoveReplicaRegions=[region])
+        return self.call("remove_regions_from_replication", RemoveReplicaRegions=[region])
 
     def promote(self, region: str) -> None:
         """StopReplicationToReplica."""
@@ -285,7 +294,8 @@ class Secret:
             raise SkipError(f"DescribeSecret in {region}: {reply.words}")
         return reply
 
-    def _call(self, operation: str, **parameters: Any) -> Reply:
+    def call(self, operation: str, **parameters: Any) -> Reply:
+        """Another call about it, in its own Region."""
         return self._lab.call("secretsmanager", operation, self.region, SecretId=self.arn, **parameters)
 
 

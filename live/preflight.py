@@ -37,7 +37,7 @@ class Plan:
             f"Account {self.account_id}, as {self.caller}",
             f"Primaries in {self.home}, replicas in {' and '.join(self.replicas)}",
             f"Makes at most {SECRETS} secrets and replicas named {PREFIX}/..., and {KEYS} KMS keys",
-            "Makes 2 roles, 2 stacks and a database cluster without an instance",
+            "Makes 4 roles, 2 stacks and a database cluster without an instance",
             f"Costs at most {cost():.2f} USD, takes about {MINUTES} minutes",
             "Removes all of it in the end; AWS deletes the keys after 7 days, which costs nothing",
         ]

@@ -227,7 +227,7 @@ def f34(lab: Lab) -> Finding:
     name = lab.name()
     account, pattern = lab.identity().split(":")[4], f"{name}-??????"
     arn = f"arn:{lab.partition()}:secretsmanager:{lab.home}:{account}:secret:{pattern}"
-    role = lab.role({"Effect": "Allow", "Action": "secretsmanager:DescribeSecret", "Resource": arn})
+    role = lab.assume(lab.role({"Effect": "Allow", "Action": "secretsmanager:DescribeSecret", "Resource": arn}))
     described: dict[str, Any] = {"SecretId": name, "credentials": role}
     code = lab.settle(
         lambda: lab.call("secretsmanager", "describe_secret", **described).code,

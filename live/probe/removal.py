@@ -67,7 +67,7 @@ def u16(lab: Lab) -> Finding:
         "Action": "secretsmanager:DescribeSecret",
         "Resource": secret.arn_in(lab.first),
     }
-    role = lab.role(only)
+    role = lab.assume(lab.role(only))
     if code := lab.settle(lambda: secret.describe(lab.first, role).code, lambda code: not code):
         return moot(f"the role cannot describe the replica: {code}")
     secret.remove(lab.first)

@@ -44,7 +44,8 @@ class Cloud:
     def connect(self, service: str, region: str, credentials: Any = None) -> Any:
         services: dict[str, Callable[[], Any]] = {"secretsmanager": lambda: self.secrets_manager(region)}
         services |= {each.__name__.lower(): partial(each, self, region) for each in _SERVICES}
-        return _Counted(self, services[service]())
+        client = services[service]()
+        return _Counted(self, _Limited(client, json.loads(credentials["SessionToken"])) if credentials else client)
 
     def secrets_manager(self, region: str) -> Any:
         return Direct(self.model, region)
@@ -74,8 +75,31 @@ class _Counted:
         return call
 
 
-def _error(operation: str, code: str, message: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": message}}, operation)
+class _Limited:
+    """A client of a session, which may do what its policy says, if it has one."""
+
+    def __init__(self, client: Any, policy: dict[str, Any]) -> None:
+        self._client, self._statements = client, policy["Statement"]
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        operation = "".join(word.title() for word in name.split("_"))
+
+        def call(**parameters: Any) -> Any:
+            if self._statements and not any(_allows(each, operation, parameters) for each in self._statements):
+                raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "not authorized"}}, operation)
+            return getattr(self._client, name)(**parameters)
+
+        return call
+
+
+def _allows(statement: dict[str, Any], operation: str, parameters: dict[str, Any]) -> bool:
+    conditions = statement.get("Condition", {})
+    regions = conditions.get("ForAllValues:StringEquals", {}).get("secretsmanager:AddReplicaRegions")
+    asked = {entry["Region"] for entry in parameters.get("AddReplicaRegions", [])}
+    forced = "BoolIfExists" in conditions and parameters.get("ForceOverwriteReplicaSecret")
+    return (
+        f"secretsmanager:{operation}" in statement["Action"] and not forced and (not regions or asked <= set(regions))
+    )
 
 
 class _Service:
@@ -87,8 +111,11 @@ class Sts(_Service):
     def get_caller_identity(self) -> Any:
         return {"Arn": _ADMIN, "Account": ACCOUNT}
 
-    def assume_role(self, **_: Any) -> Any:
-        return {"Credentials": {"AccessKeyId": "role", "SecretAccessKey": "role", "SessionToken": "role"}}
+    def assume_role(self, **parameters: Any) -> Any:
+        """A token that is the session's policy."""
+        everything = json.dumps({"Statement": []})
+        token = parameters.get("Policy", everything)
+        return {"Credentials": {"AccessKeyId": "role", "SecretAccessKey": "role", "SessionToken": token}}
 
 
 class Ec2(_Service):

@@ -15,6 +15,7 @@ from live.probe import PROBES, UNKNOWNS
 from live.run import Result, run
 from local.secrets_manager import Delays, Dialect, every_dialect, plausible_dialects
 from local.secrets_manager import dialect as d
+from tests.helpers import account
 from tests.helpers.account import Cloud
 
 DIALECTS = list(plausible_dialects())
@@ -137,6 +138,7 @@ LIES: list[tuple[str, str, Callable[[Answer], Answer | None]]] = [
     ("F23", DESCRIBE, entries_having(StatusMessage="Replication failed: Sorry.")),
     ("F26", DESCRIBE, having(PrimaryRegion="us-west-2")),
     ("F26", DESCRIBE, having(ARN="arn:aws:secretsmanager:eu-west-3:000000000000:secret:other")),
+    ("F30", "tag_resource", failing),
     ("F34", DESCRIBE, error_having(Code="AccessDeniedException")),
 ]
 
@@ -158,8 +160,15 @@ def test_a_replication_that_takes_minutes_is_noticed() -> None:
     assert result.finding.state is State.WRONG
 
 
+def test_a_condition_that_does_not_count_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(account, "_allows", lambda *_: True)
+    results = run(Cloud().account(), {row: PROBES[row] for row in ("F30", "F31")})
+    assert [result.finding.state for result in results] == [State.WRONG, State.WRONG]
+    assert "DescribeSecret without its permission: accepted" in results[0].finding.did
+
+
 def test_every_fact_is_lied_about() -> None:
-    assert {*(row for row, *_ in LIES), "F22"} == set(PROBES) - set(ROWS)
+    assert {*(row for row, *_ in LIES), "F22", "F31"} == set(PROBES) - set(ROWS)
 
 
 ERRORS = Dialect(

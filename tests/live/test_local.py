@@ -1,0 +1,91 @@
+"""``LOCAL=1``: the same probes on local AWS, by a user with the permissions of docs/live.md and no others."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+import pytest
+
+from live.cleanup import Cleanup
+from live.local import policy
+from live.probe import PROBES
+from live.run import run
+from local.secrets_manager import Dialect
+from local.secrets_manager import dialect as d
+from local.server import clean_environment
+from tests.helpers.account import Cloud
+
+ROOT = Path(__file__).parents[2]
+# Those that need another service than Secrets Manager, or its whole answers.
+ROWS = ("U5", "U8", "U10", "U15", "U16", "U17", "U18", "F4", "F16", "F20", "F21", "F30", "F31", "F34")
+SERVICES = {"resourcegroupstaggingapi": "tag"}
+# What AWS asks for on behalf of other calls: with tags, with keys, of CloudFormation and of RDS.
+DEPENDENT = {
+    "cloudformation:TagResource",
+    "iam:TagRole",
+    "kms:Decrypt",
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:TagResource",
+    "rds:AddTagsToResource",
+    "secretsmanager:GetRandomPassword",
+}
+
+
+@pytest.mark.e2e
+@pytest.mark.xdist_group("live")
+def test_it_runs_on_local_aws_with_iam_enforced_and_leaves_nothing(tmp_path: Path) -> None:
+    environment = clean_environment() | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+    command = [sys.executable, "-m", "live", "--local", "--only", ",".join(ROWS)]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    written = json.loads((tmp_path / "build" / "live" / "report.json").read_text())
+    assert {row["row"]: (row["state"], row["value"]) for row in written["rows"]} == {
+        row: ("settled", default(row)) for row in ROWS
+    }
+    calls = [call for row in written["rows"] for call in row["calls"]]
+    # MiniStack's refusals have none.
+    assert [call for call in calls if not call["request_id"] and "AccessDenied" not in call.get("error", "")] == []
+    assert "The handler is tested under exactly this dialect." in done.stdout
+
+
+def default(row: str) -> str | None:
+    values = {
+        "U5": Dialect().bad_region,
+        "U8": Dialect().service_managed,
+        "U10": Dialect().key_denied,
+        "U15": Dialect().system_tags,
+        "U16": Dialect().removed_replica,
+        "U17": Dialect().imported,
+        "U18": Dialect().decrypt_context,
+    }
+    return values[row].value if row in values else None
+
+
+def test_the_policy_allows_each_call_and_nothing_that_is_not_called() -> None:
+    allowed = {
+        action
+        for statement in json.loads(policy())["Statement"]
+        for action in statement["Action"]
+        if statement["Effect"] == "Allow"
+    }
+    called = set()
+    for dialect in (Dialect(), Dialect(after_stop=d.AfterStop.IN_SYNC)):
+        cloud = Cloud(dialect)
+        account = cloud.account()
+        calls = [call for result in run(account, PROBES) for call in result.calls]
+        cleanup = Cleanup(account, account.regions)
+        cleanup.run()
+        called |= {(call.service, call.operation) for call in [*calls, *cleanup.calls]}
+    actions = {action_of(service, operation) for service, operation in called}
+    assert actions - allowed == set()
+    assert allowed - actions == DEPENDENT
+
+
+def action_of(service: str, operation: str) -> str:
+    client = boto3.client(service, region_name="us-west-2")
+    return f"{SERVICES.get(service, service)}:{client.meta.method_to_api_mapping[operation]}"
