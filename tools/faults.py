@@ -1,7 +1,7 @@
-"""``make faults``: whole lives of stacks on local AWS, with microburst between the handler and everything else.
+"""``make faults``: whole life cycles of stacks on local AWS, with microburst before everything that the handler calls.
 
 A life creates a stack, changes its Regions and deletes it, all through CloudFormation, which runs the real bundle as a
-Lambda. Then the fault ends, and what stays is held against what must: nothing of ours, all of what is not ours.
+Lambda. Then the fault ends, and what is left is checked: nothing of ours, and everything that is not ours.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MICROBURST = ROOT / "build" / "microburst-venv" / "bin" / "microburst"
 PARIS, VIRGINIA, MUMBAI, MONTREAL = "eu-west-3", "us-east-1", "ap-south-1", "ca-central-1"
 VALUE = "hunter2"
 # Seconds until CloudFormation gives a request up, in place of its hour.
-PATIENCE = 90
+PATIENCE = 120
 # How many lives there are at once.
 AT_ONCE = 5
 _DONE = ("COMPLETE", "FAILED")
@@ -62,8 +62,8 @@ def _some(probability: float, fault: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"service": "secretsmanager", "probability": probability, **fault}]
 
 
-def _answers(fault: dict[str, Any], probability: float = 0.5) -> list[dict[str, Any]]:
-    """Of the answers to CloudFormation, which urllib3 sends; boto3 says another name."""
+def _to_cloudformation(fault: dict[str, Any], probability: float = 0.5) -> list[dict[str, Any]]:
+    """Of the responses to CloudFormation, which urllib3 sends; boto3 has another User-Agent."""
     return [{"service": "*", "headers": {"User-Agent": "python-urllib3"}, "probability": probability, **fault}]
 
 
@@ -73,28 +73,28 @@ FAULTS = (
     Fault("10 % of the calls throttled", _some(0.1, _says("ThrottlingException", 400))),
     Fault("50 % of the calls throttled", _some(0.5, _says("ThrottlingException", 400))),
     Fault("90 % of the calls throttled", _some(0.9, _says("ThrottlingException", 400))),
-    Fault("50 % of the calls answered with status 500", _some(0.5, _says("InternalServiceError", 500))),
+    Fault("50 % of the calls fail with status 500", _some(0.5, _says("InternalServiceError", 500))),
     Fault("1 to 3 s of latency", _some(1.0, {"latency": {"min": 1000, "max": 3000}})),
     Fault("30 % of the connections reset before the call", _some(0.3, {"reset": True})),
     Fault("30 % reset after the call was carried out", _some(0.3, _CARRIED_OUT)),
-    Fault("30 % reset in the middle of the answer", _some(0.3, {"response": {"abort_frac": 0.5}})),
-    Fault("30 % of the answers cut short", _some(0.3, {"response": {"truncate_frac": 0.5}})),
+    Fault("30 % reset in the middle of the response", _some(0.3, {"response": {"abort_frac": 0.5}})),
+    Fault("30 % of the responses truncated", _some(0.3, {"response": {"truncate_frac": 0.5}})),
     Fault("clock skew at 10 % of the calls", _some(0.1, _says("RequestTimeTooSkewed", 403))),
     Fault("clock skew at every call", _some(1.0, _says("RequestTimeTooSkewed", 403))),
     Fault("a replica's Region hangs", _some(1.0, {"region": VIRGINIA, "timeout_ms": 60_000})),
-    Fault("the ResponseURL resets 50 % before it has the answer", _answers({"reset": True})),
-    Fault("the ResponseURL resets 50 % when it has the answer", _answers(_CARRIED_OUT)),
-    Fault("the ResponseURL hangs at 50 %", _answers({"timeout_ms": 10_000})),
-    Fault("the ResponseURL answers 50 % with 503", _answers(_says("SlowDown", 503))),
-    Fault("the ResponseURL answers 50 % with 403", _answers(_says("AccessDenied", 403))),
-    Fault("the ResponseURL refuses every answer", _answers({"reset": True}, 1.0)),
+    Fault("the ResponseURL resets 50 % before it has the response", _to_cloudformation({"reset": True})),
+    Fault("the ResponseURL resets 50 % after it has the response", _to_cloudformation(_CARRIED_OUT)),
+    Fault("the ResponseURL hangs at 50 %", _to_cloudformation({"timeout_ms": 10_000})),
+    Fault("the ResponseURL returns 503 to 50 %", _to_cloudformation(_says("SlowDown", 503))),
+    Fault("the ResponseURL returns 403 to 50 %", _to_cloudformation(_says("AccessDenied", 403))),
+    Fault("the ResponseURL resets every connection", _to_cloudformation({"reset": True}, 1.0)),
     Fault("Lambda killed every 3 s", kills=True),
 )
 
 
 @dataclass(slots=True)
 class Life:
-    """What became of a stack: ``survived`` all that was asked for; ``lost`` what must not be."""
+    """How a stack ended: ``survived`` if every step succeeded; ``lost`` is what must not happen."""
 
     survived: bool = True
     lost: list[str] = field(default_factory=list)
@@ -109,7 +109,7 @@ class Lives:
         self._cloudformation, self._secrets = aws.client("cloudformation"), aws.client("secretsmanager")
 
     def before(self, name: str) -> None:
-        """A secret with a replica that is somebody else's."""
+        """Create a secret with a replica that is not ours."""
         self._secrets.create_secret(Name=name, SecretString=VALUE, AddReplicaRegions=[{"Region": MONTREAL}])
 
     def live(self, name: str) -> Life:
@@ -126,7 +126,7 @@ class Lives:
         return life
 
     def after(self, name: str, life: Life) -> None:
-        """What is left when all is well again, and the user has tried once more to delete what could not be."""
+        """Check what is left after the fault has ended and the user has retried a failed deletion."""
         if self._status(name) != "DELETE_COMPLETE":
             self._cloudformation.delete_stack(StackName=name)
             if not self._ends(Life(), name, "DELETE_COMPLETE"):
@@ -140,13 +140,13 @@ class Lives:
             life.lost.append("the value")
 
     def _holds(self, life: Life, name: str, *regions: str) -> None:
-        """That what CloudFormation was told is true."""
+        """Check that the SUCCESS was true."""
         found = statuses(self._secrets.describe_secret(SecretId=name))
         if found != dict.fromkeys((*regions, MONTREAL), "InSync"):
             life.lost.append(f"SUCCESS, and {found}")
 
     def _ends(self, life: Life, name: str, expected: str) -> bool:
-        """Wait until the stack has come to rest, and say whether as expected."""
+        """Wait until the stack's operation has ended. Whether it ended as expected."""
         while not self._status(name).endswith(_DONE) or "_IN_PROGRESS" in self._status(name):
             time.sleep(0.2)
         if self._status(name) == expected:
@@ -197,7 +197,7 @@ def provider(aws: LocalAws) -> str:
 
 
 class Microburst:
-    """microburst in a process of its own, in front of a port that is listened on later."""
+    """microburst in a dedicated process, in front of a port that a server will listen on later."""
 
     def __init__(self, port: int, upstream: int) -> None:
         self._url = f"http://127.0.0.1:{port}/_microburst"
@@ -212,7 +212,7 @@ class Microburst:
         self._ask("POST", "/rules", list(rules))
 
     def fired(self) -> int:
-        """How often a fault has been put in."""
+        """How often a fault was injected."""
         return int(self._ask("GET", "/stats")["requests"]["faulted"])
 
     def stop(self) -> None:
@@ -225,8 +225,8 @@ class Microburst:
             try:
                 request = urllib.request.Request(self._url + path, data, method=method)
                 request.add_header("Content-Type", "application/json")
-                with urllib.request.urlopen(request, timeout=10) as answer:
-                    return json.load(answer)
+                with urllib.request.urlopen(request, timeout=10) as response:
+                    return json.load(response)
             except (ConnectionError, urllib.error.URLError):
                 if not left:
                     raise
@@ -236,7 +236,7 @@ class Microburst:
 
 @contextlib.contextmanager
 def killing(aws: LocalAws, killed: list[int]) -> Iterator[None]:
-    """Kill a Lambda every three seconds, at a moment that is as good as any."""
+    """Kill a Lambda about every three seconds, at random."""
     over, chance = threading.Event(), random.Random(0)
 
     def kill() -> None:
@@ -258,7 +258,7 @@ def killing(aws: LocalAws, killed: list[int]) -> Iterator[None]:
 
 
 def main() -> None:
-    """Live them all, and write the page."""
+    """Run all lives, and write the page."""
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
     parser.add_argument("--only", default="", help="faults whose name has this in it; the page is not written")
     parser.add_argument("--runs", type=int, default=AT_ONCE, help="lives for each fault")
@@ -321,7 +321,7 @@ def _short(reason: str) -> str:
 
 def _write(rows: list[str]) -> None:
     head = PAGE.read_text().partition("| fault |")[0]
-    columns = ("| fault | put in | lives | survived | lost | what the user saw |", "|---|---|---|---|---|---|")
+    columns = ("| fault | injected | lives | survived | lost | what the user saw |", "|---|---|---|---|---|---|")
     PAGE.write_text(head + "\n".join((*columns, *rows, "", stamp(*SOURCES))) + "\n")
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # Bytes for the Regions' reasons in a response; the error's code and a first sentence precede them.
 _ROOM = 900
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(NamedTuple):
     """What to do. ``retries`` is how often a retry makes sense: 0 for never, None for until the deadline."""
 
     retries: int | None
@@ -23,26 +22,24 @@ _FEW = 3
 _AS_LONG_AS_A_REMOVAL = 8
 # These take five and a half minutes: as long as a change of a key's alias or tags may take to count (F33).
 _AS_LONG_AS_KMS = 13
-_NAME_TAKEN = Advice(0, "delete that secret, or set ForceOverwriteReplicaSecret to true to overwrite it")
-_NAME_TAKEN_FORCED = Advice(_FEW, "delete that secret: it could not be overwritten")
 _TEMPLATE = " (of the provider template: by its parameters)"
 # Names of secrets, which may contain words such as key.
-_SECRET = re.compile(r"(?<=secret )(?:name )?\S*\w|\barn:[\w-]+:secretsmanager:\S+", re.IGNORECASE)
-_TAKEN = re.compile(r"already exists in region", re.IGNORECASE)
-_KEY = re.compile(r"\bkms\b|\bkey\b", re.IGNORECASE)
-# The first one whose pattern is found in the message applies.
-_KNOWN: tuple[tuple[re.Pattern[str], Advice], ...] = (
+_NAMES = r"(?<=secret )(?:name )?\S*\w|\barn:[\w-]+:secretsmanager:\S+"
+_TAKEN = r"(?:secret name (?P<name>\S+) )?already exists in region ?(?P<region>[a-z0-9-]*)"
+_KEY = r"\bkms\b|\bkey\b"
+# The first one whose pattern is found in the message applies. Patterns are compiled when a message has come.
+_KNOWN: tuple[tuple[str, Advice], ...] = (
     (
-        re.compile(r"replicated to other region", re.IGNORECASE),
+        r"replicated to other region",
         Advice(0, "the secret there is a primary with replicas of its own: remove its replicas first"),
     ),
     (
-        re.compile(r"currently replicated from", re.IGNORECASE),
+        r"currently replicated from",
         Advice(0, "the secret there is a replica of another primary: remove that replica first"),
     ),
     # A removal that is still in progress looks the same (F18), so it is retried for longer than a removal takes.
     (
-        re.compile(r"with a different arn", re.IGNORECASE),
+        r"with a different arn",
         Advice(
             _AS_LONG_AS_A_REMOVAL,
             "a replica of an earlier secret of this name is still there: "
@@ -50,24 +47,24 @@ _KNOWN: tuple[tuple[re.Pattern[str], Advice], ...] = (
         ),
     ),
     (
-        re.compile(r"invalid replica region|\bregion\b[^.]*\bnot enabled|\bopt.?in\b", re.IGNORECASE),
+        r"invalid replica region|\bregion\b[^.]*\bnot enabled|\bopt.?in\b",
         Advice(_FEW, "check the name of the Region, and that it is enabled for this account and in the same partition"),
     ),
     # F36: who denied it. Before the keys: a policy denies calls to KMS, too.
     (
-        re.compile(r"deny in a (?:service|resource) control policy", re.IGNORECASE),
+        r"deny in a (?:service|resource) control policy",
         Advice(None, "ask those who manage your AWS organization to allow it: one of their control policies denies it"),
     ),
     (
-        re.compile(r"permissions boundary", re.IGNORECASE),
+        r"permissions boundary",
         Advice(None, "allow it in the permissions boundary of the function's role"),
     ),
     (
-        re.compile(r"deny in a resource-based policy", re.IGNORECASE),
+        r"deny in a resource-based policy",
         Advice(None, "change the resource policy of the secret, or the key's policy, which denies it"),
     ),
     (
-        re.compile(r"perform: secretsmanager:DescribeSecret", re.IGNORECASE),
+        r"perform: secretsmanager:DescribeSecret",
         Advice(
             None,
             "check SecretId (a name that does not exist looks the same), and allow the action for this secret in the "
@@ -75,7 +72,7 @@ _KNOWN: tuple[tuple[re.Pattern[str], Advice], ...] = (
         ),
     ),
     (
-        re.compile(r"perform: secretsmanager:ReplicateSecretToRegions", re.IGNORECASE),
+        r"perform: secretsmanager:ReplicateSecretToRegions",
         Advice(
             None,
             "allow the action for this secret, for each of these Regions and, if it is set, for "
@@ -91,11 +88,11 @@ _KNOWN: tuple[tuple[re.Pattern[str], Advice], ...] = (
         ),
     ),
     (
-        re.compile(r"LimitExceeded|\btags\b", re.IGNORECASE),
+        r"LimitExceeded|\btags\b",
         Advice(None, "a secret can have 50 tags and each replica uses one: remove some"),
     ),
     (
-        re.compile(r"AccessDenied|not authorized", re.IGNORECASE),
+        r"AccessDenied|not authorized",
         Advice(
             None,
             f"allow the action for this secret in the policy of the function's role{_TEMPLATE}, and check that the "
@@ -109,10 +106,24 @@ _UNKNOWN = Advice(None, "follow AWS's message above, or wait and redeploy")
 
 def advice_for(message: str, *, force: bool = False) -> Advice:
     """What to do about this StatusMessage or rejection. ``force``: ForceOverwriteReplicaSecret is set."""
-    message = _SECRET.sub("", message)
-    if _TAKEN.search(message):
-        return _NAME_TAKEN_FORCED if force else _NAME_TAKEN
-    return next((advice for pattern, advice in _KNOWN if pattern.search(message)), _UNKNOWN)
+    if taken := _found(_TAKEN, message):
+        return _name_taken(taken["region"], taken["name"], force=force)
+    message = _without_names(message)
+    return next((advice for pattern, advice in _KNOWN if _found(pattern, message)), _UNKNOWN)
+
+
+def _name_taken(region: str, name: str | None, *, force: bool) -> Advice:
+    """A secret that is scheduled for deletion keeps its name until then (U6)."""
+    command = delete_command(region or "REGION", name or "NAME")
+    delete = f"delete that secret, which loses its value (run {command}, even if it is scheduled for deletion already)"
+    if force:
+        return Advice(_FEW, f"{delete}: it could not be overwritten")
+    return Advice(0, f"{delete}, or set ForceOverwriteReplicaSecret to true to overwrite it")
+
+
+def delete_command(region: str, secret_id: str) -> str:
+    """The command that deletes a secret at once. Its value is lost."""
+    return f"aws secretsmanager delete-secret --region {region} --secret-id {secret_id} --force-delete-without-recovery"
 
 
 def advised(message: str, aws_message: str = "", *, force: bool = False) -> str:
@@ -131,4 +142,12 @@ def of_regions(reasons: Mapping[str, str]) -> str:
 
 def is_about_a_key(message: str) -> bool:
     """Whether AWS's message is about a KMS key."""
-    return _KEY.search(_SECRET.sub("", message)) is not None
+    return _found(_KEY, _without_names(message)) is not None
+
+
+def _found(pattern: str, message: str) -> re.Match[str] | None:
+    return re.search(pattern, message, re.IGNORECASE)
+
+
+def _without_names(message: str) -> str:
+    return re.sub(_NAMES, "", message, flags=re.IGNORECASE)

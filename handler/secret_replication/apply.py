@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from .advice import advised
 from .attempts import Attempt
@@ -11,11 +12,10 @@ from .errors import RejectedError, SecretDeletedError, SecretNotFoundError
 from .model import FAILED, Desired, Observed, ReplicaState, Step
 from .ownership import Claim, Origin, tag_key
 from .plan import Plan
-from .ports import SecretsManager
+from .ports import Log, SecretsManager
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One API call: a step, and the Regions that share it. ``force`` is ForceOverwriteReplicaSecret."""
 
     step: Step
@@ -23,13 +23,11 @@ class Call:
     force: bool = False
 
 
-@dataclass(slots=True)
 class Applier:
     """Carries out the plans of one run, and notes in ``attempts`` what was done."""
 
-    aws: SecretsManager
-    desired: Desired
-    attempts: Mapping[str, Attempt]
+    def __init__(self, aws: SecretsManager, desired: Desired, attempts: Mapping[str, Attempt], log: Log) -> None:
+        self._aws, self._desired, self._attempts, self._log = aws, desired, attempts, log
 
     def apply(self, plan: Plan, observed: Observed, now: float) -> bool:
         """Make the plan's calls. True if all of them succeeded.
@@ -40,40 +38,43 @@ class Applier:
         """
         self._write_tags(plan, observed)
         rejected: dict[str, RejectedError] = {}
-        for call in calls(plan, self.desired, observed):
+        for call in calls(plan, self._desired, observed):
             try:
                 rejected |= self._make(call, observed, now)
             except (SecretNotFoundError, SecretDeletedError) as error:
                 # It disappeared since it was observed. A replica that is gone cannot be promoted.
                 if call.step is Step.PROMOTE:
-                    self.attempts[call.regions[0]].note_rejected(call.step, RejectedError(str(error)), now)
+                    self._attempts[call.regions[0]].note_rejected(call.step, error, now)
                 return False
+        secret = str(observed.arn)
+        for region, rejection in rejected.items():
+            self._log.warning(f"{region}: {rejection}", action=plan.steps[region].name, region=region, secret=secret)
         final = {
             region: error
             for region, error in rejected.items()
-            if self.attempts[region].note_rejected(plan.steps[region], error, now)
+            if self._attempts[region].note_rejected(plan.steps[region], error, now)
         }
         if final:
             raise RejectedError("; ".join(f"{r}: {advised(str(e), e.aws_message)}" for r, e in sorted(final.items())))
         return not rejected
 
     def _write_tags(self, plan: Plan, observed: Observed) -> None:
-        claims = new_claims(plan, self.desired, observed)
+        claims = new_claims(plan, self._desired, observed)
         if not claims:
             return
         try:
-            self.aws.tag(observed.arn, {tag_key(region): claim.value for region, claim in claims.items()})
+            self._aws.tag(observed.arn, {tag_key(region): claim.value for region, claim in claims.items()})
         except RejectedError as error:
             raise RejectedError(advised(str(error), error.aws_message)) from error
         for region, claim in claims.items():
-            self.attempts[region].owners = claim.owners if claim.owned_by(self.desired.owner) else ()
+            self._attempts[region].owners = claim.owners if claim.owned_by(self._desired.owner) else ()
 
     def _make(self, call: Call, observed: Observed, now: float) -> dict[str, RejectedError]:
         """Make one call, or one for each Region if AWS rejects the one for all. The Regions it rejected."""
         if call.step is Step.REMOVE:
             for region in call.regions:
                 # Before the call: what it removes is not lost to this run, even if the response is.
-                self.attempts[region].added = False
+                self._attempts[region].added = False
         try:
             self._send(call, observed)
         except RejectedError as error:
@@ -91,17 +92,17 @@ class Applier:
         primary = observed.arn
         match call.step:
             case Step.ADD | Step.REPLICATE:
-                keys = {region: _key(region, self.desired, observed) for region in call.regions}
-                self.aws.replicate(primary, keys, force=call.force)
+                keys = {region: _key(region, self._desired, observed) for region in call.regions}
+                self._aws.replicate(primary, keys, force=call.force)
             case Step.REMOVE:
-                self.aws.remove(primary, call.regions)
+                self._aws.remove(primary, call.regions)
             case Step.PROMOTE:
-                self.aws.promote(primary.in_region(call.regions[0]))
+                self._aws.promote(primary.in_region(call.regions[0]))
             case Step.UNTAG:
-                self.aws.untag(primary, [tag_key(region) for region in call.regions])
+                self._aws.untag(primary, [tag_key(region) for region in call.regions])
 
     def _note(self, step: Step, region: str, observed: Observed, now: float) -> None:
-        attempt = self.attempts[region]
+        attempt = self._attempts[region]
         match step:
             case Step.ADD:
                 attempt.note_added(now)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 
 from .ports import Clock
 
@@ -42,28 +41,24 @@ class SystemClock:
         time.sleep(seconds)
 
 
-@dataclass(slots=True)
 class Deadline:
     """How long this run has waited and may still wait, in seconds."""
 
-    clock: Clock
-    seconds: float
-    start: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.start = self.clock.now()
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self.clock, self.seconds = clock, seconds
+        self._start = clock.now()
 
     @property
     def waited(self) -> float:
         """Seconds since the start."""
-        return self.clock.now() - self.start
+        return self.clock.now() - self._start
 
     @property
     def passed(self) -> bool:
         """Whether no time is left."""
         return self.waited >= self.seconds
 
-    def grace(self, seconds: float = ACCESS_GRACE) -> float:
+    def grace(self, seconds: float) -> float:
         """Seconds for what may still heal by itself: these, or half of a shorter deadline."""
         return min(seconds, self.seconds / 2)
 
@@ -79,21 +74,20 @@ class Deadline:
         self.clock.sleep(max(0.0, min(seconds, self.seconds - waited)))
 
 
-@dataclass(slots=True)
 class Persistence:
     """Whether the same finding has persisted for some seconds."""
 
-    clock: Clock
-    seconds: float
-    _finding: object = None
-    _since: float = 0.0
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._finding: object = None
+        self._since = 0.0
 
-    def holds(self, finding: object = "it") -> bool:
+    def holds(self, finding: object, seconds: float) -> bool:
         """Report a finding. True if it has been reported, unchanged, for ``seconds``; never for one that is empty."""
-        now = self.clock.now()
+        now = self._clock.now()
         if finding != self._finding:
             self._finding, self._since = finding, now
-        return bool(finding) and now - self._since >= self.seconds
+        return bool(finding) and now - self._since >= seconds
 
     def clear(self) -> None:
         """Report that there is nothing to find."""

@@ -119,10 +119,9 @@ class CustomResource(CfnResource):
             response = self._response
             if response is None:
                 # An id of crhelper's own would be empty, or another one each time (C2).
-                physical_id = self._service.primary or self._request.physical_id
                 reason = reason or self.Reason
                 reason = reason or "the function failed without reporting a reason; see its CloudWatch log"
-                response = failed(self._request, physical_id, reason)
+                response = failed(self._request, self._service.failed_id(self._request), reason)
             self.delivered = self._put(self._request.response_url, response.body)
             self.succeeded = self.delivered and not response.reason
 

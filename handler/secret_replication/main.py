@@ -28,7 +28,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
         ResponseNotDeliveredError: If CloudFormation did not accept the response; Lambda retries.
     """
     region = os.environ["AWS_REGION"]
-    log, metrics = Logger(service=NAME), EphemeralMetrics(namespace=NAME, service=NAME)
+    log, metrics = Logger(service=NAME, location=None), EphemeralMetrics(namespace=NAME, service=NAME)
     service = Service(Boto3SecretsManager(region), SystemClock(), log, metrics, region)
     resource = CustomResource(service)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
 from .clock import FRESH
@@ -22,15 +22,13 @@ from .ownership import claims
 from .ports import Clock, SecretsManager
 
 
-@dataclass(slots=True)
 class Observer:
     """Reads what is true of a primary and its replicas. An alias is looked up once in a run."""
 
-    aws: SecretsManager
-    desired: Desired
-    clock: Clock
-    _key_arns: dict[tuple[str, str], str] = field(default_factory=dict)
-    _states: dict[str, tuple[ReplicaState, float]] = field(default_factory=dict)
+    def __init__(self, aws: SecretsManager, desired: Desired, clock: Clock) -> None:
+        self._aws, self._desired, self._clock = aws, desired, clock
+        self._key_arns: dict[tuple[str, str], str] = {}
+        self._states: dict[str, tuple[ReplicaState, float]] = {}
 
     def observe(self, secret: SecretArn | str) -> Observed:
         """Describe the primary.
@@ -41,7 +39,7 @@ class Observer:
             RejectedError: If it is a replica itself (F15).
         """
         try:
-            primary = self.aws.describe(secret)
+            primary = self._aws.describe(secret)
         except SecretNotFoundError as error:
             advice = "check SecretId; if the secret is in another Region, give its ARN"
             raise SecretNotFoundError(f"{error}: {advice}") from error
@@ -59,8 +57,8 @@ class Observer:
             primary.arn,
             primary.replicas,
             found,
-            frozenset(region for region, claim in found.items() if claim.owned_by(self.desired.owner)),
-            frozenset(region for region, key in self.desired.replicas.items() if self._has_key(region, key, primary)),
+            frozenset(region for region, claim in found.items() if claim.owned_by(self._desired.owner)),
+            frozenset(region for region, key in self._desired.replicas.items() if self._has_key(region, key, primary)),
         )
 
     def _has_key(self, region: str, key: str | None, primary: Description) -> bool:
@@ -71,7 +69,7 @@ class Observer:
         """ARN of the key behind an alias."""
         if (region, alias) not in self._key_arns:
             try:
-                self._key_arns[region, alias] = self.aws.key_arn(region, alias)
+                self._key_arns[region, alias] = self._aws.key_arn(region, alias)
             except ReplicationError as error:
                 raise type(error)(
                     f"{region}: KMS could not say which key {alias} stands for, which decides whether the "
@@ -88,7 +86,7 @@ class Observer:
         there = dict(observed.in_region)
         removing = False
         for region in regions:
-            leaving = region not in observed.replicas and region not in self.desired.replicas
+            leaving = region not in observed.replicas and region not in self._desired.replicas
             there[region] = ReplicaState.REPLICA if leaving and removing else self._state(observed.arn, region)
             removing |= leaving and there[region] is ReplicaState.REPLICA
         return replace(observed, in_region=there)
@@ -101,7 +99,7 @@ class Observer:
         self._states.clear()
 
     def _state(self, primary: SecretArn, region: str) -> ReplicaState:
-        now = self.clock.now()
+        now = self._clock.now()
         state, asked = self._states.get(region, (ReplicaState.UNKNOWN, now))
         if state is ReplicaState.UNKNOWN or now - asked > FRESH:
             state = self._ask(primary.in_region(region))
@@ -110,7 +108,7 @@ class Observer:
 
     def _ask(self, replica: SecretArn) -> ReplicaState:
         try:
-            found = self.aws.describe(replica)
+            found = self._aws.describe(replica)
         except (SecretNotFoundError, SecretDeletedError):
             return ReplicaState.GONE
         except ThrottledError:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from .advice import advice_for, advised
+from .advice import advice_for, advised, delete_command
 from .attempts import Attempt
 from .keys import DEFAULT_KEY
 from .model import FAILED, IN_SYNC, Desired, Observed, RemovalPolicy, ReplicaState, ReplicaStatus, SecretArn, Step
 from .ownership import Claim, Origin, tag_key
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """A step for each Region that matters, and the reasons of those that fail."""
 
     steps: Mapping[str, Step]
-    reasons: Mapping[str, str] = field(default_factory=dict)
+    reasons: Mapping[str, str]
 
     def regions(self, *steps: Step) -> list[str]:
         """The Regions with one of these steps, sorted."""
@@ -57,8 +56,7 @@ def plan(desired: Desired, observed: Observed, attempts: Mapping[str, Attempt], 
     return Plan(steps, reasons)
 
 
-@dataclass(frozen=True, slots=True)
-class _Region:
+class _Region(NamedTuple):
     """What the step for one Region depends on. ``there``: what the Region has; None if it was not asked."""
 
     name: str
@@ -172,8 +170,7 @@ def _promoted(replica: SecretArn) -> str:
     return (
         "was promoted to a standalone secret, which may hold newer values than the primary and is not overwritten. "
         "To keep it, remove the Region from ReplicaRegions. To replicate to it again, save its value, delete it and "
-        f"redeploy: aws secretsmanager delete-secret --region {replica.region} --secret-id {replica} "
-        "--force-delete-without-recovery"
+        f"redeploy: {delete_command(replica.region, str(replica))}"
     )
 
 

@@ -94,6 +94,8 @@ def _replicas(value: object, primary_region: str) -> dict[str, str | None]:
         )
     replicas: dict[str, str | None] = {}
     for index, entry in enumerate(value):
+        if entry == "":
+            continue  # What a blank CommaDelimitedList parameter becomes.
         prop = f"ReplicaRegions[{index}]"
         region, key = _replica(prop, entry)
         if region in replicas:
@@ -115,6 +117,9 @@ def _replica(prop: str, entry: object) -> tuple[str, str | None]:
     if unknown:
         raise UnknownPropertyError(f"{prop}.{unknown[0]}", REPLICA_KEYS)
     region, key = entry.get("Region"), entry.get("KmsKeyId")
+    if region is None:
+        # What !If with AWS::NoValue inside the entry leaves of it.
+        raise InvalidPropertyError(prop, entry, "it has no Region. To omit it by a condition, put !If around the entry")
     if not isinstance(region, str) or not is_region(region):
         arn = SecretArn.parse(str(region))
         expected = f"this is an ARN; give its Region, {arn.region}" if arn else _NOT_A_REGION

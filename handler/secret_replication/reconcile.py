@@ -7,7 +7,7 @@ from collections import defaultdict
 from .advice import advised, is_about_a_key, of_regions
 from .apply import Applier, calls
 from .attempts import Attempt
-from .clock import KEY_GRACE, LAG, Deadline, Persistence
+from .clock import ACCESS_GRACE, KEY_GRACE, LAG, Deadline, Persistence
 from .errors import (
     AccessDeniedError,
     DeadlineError,
@@ -45,13 +45,11 @@ class Reconciler:
         self._aws, self._desired, self._deadline, self._log = aws, desired, deadline, log
         self._attempts: defaultdict[str, Attempt] = defaultdict(Attempt)
         self._observer = Observer(aws, desired, deadline.clock)
-        self._applier = Applier(aws, desired, self._attempts)
+        self._applier = Applier(aws, desired, self._attempts, log)
         clock = deadline.clock
-        self._second_look, self._gone = Persistence(clock, LAG), Persistence(clock, deadline.grace(LAG))
-        self._watch = Watch(aws, desired, self._attempts, self._observer, log, Persistence(clock, LAG))
-        self._no_response = Persistence(clock, deadline.grace())
-        self._denied = Persistence(clock, deadline.grace())
-        self._key_denied = Persistence(clock, deadline.grace(KEY_GRACE))
+        self._watch = Watch(aws, desired, self._attempts, self._observer, log, clock)
+        self._second_look, self._no_response = Persistence(clock), Persistence(clock)
+        self._gone, self._denied = Persistence(clock), Persistence(clock)
         self._rest = 0.0
         self.first: Observed | None = None
         self.observed: Observed | None = None
@@ -73,26 +71,28 @@ class Reconciler:
                 if self._round() and self.observed:
                     return self.observed
                 self._denied.clear()
-                self._key_denied.clear()
                 self._observer.forget()
             except ReplicationError as error:
                 # botocore has waited already, at random.
                 growth = 0.0 if isinstance(error, ThrottledError) else 0.5
                 self._raise_if_final(error)
+                secret = str(self.observed.arn if self.observed else self._desired.secret)
+                self._log.warning(f"will retry: {error}", action="RETRY", region="", secret=secret)
             if self._deadline.passed:
                 raise DeadlineError(self._overdue())
             self._deadline.pause(self._rest, growth=growth)
 
     def _raise_if_final(self, error: ReplicationError) -> None:
         # The secret may have been made or restored moments ago (F25).
-        if isinstance(error, (SecretNotFoundError, SecretDeletedError)) and not self._gone.holds():
+        gone = isinstance(error, (SecretNotFoundError, SecretDeletedError))
+        if gone and not self._gone.holds(gone, self._deadline.grace(LAG)):
             self._rest = LAG
             return
         if not error.retryable:
             raise error
         if isinstance(error, AccessDeniedError):
-            denied = self._key_denied if is_about_a_key(error.aws_message) else self._denied
-            if denied.holds():
+            seconds = KEY_GRACE if is_about_a_key(error.aws_message) else ACCESS_GRACE
+            if self._denied.holds(error.code, self._deadline.grace(seconds)):
                 raise AccessDeniedError(advised(str(error), error.aws_message)) from error
         if self._deadline.passed:
             raise type(error)(f"{error}. {self._overdue()}") from error
@@ -139,7 +139,7 @@ class Reconciler:
         if not observed.in_region:
             return True
         unknown = ReplicaState.UNKNOWN in observed.in_region.values()
-        return self._no_response.holds(unknown) or not unknown
+        return self._no_response.holds(unknown, self._deadline.grace(ACCESS_GRACE)) or not unknown
 
     def _may_miss_tags(self, steps: Plan, observed: Observed) -> bool:
         """Whether the plan depends on a tag that was written or removed shortly before this run began (F25)."""
@@ -155,7 +155,7 @@ class Reconciler:
         """
         forced = self._desired.force and [c.regions for c in calls(steps, self._desired, observed) if c.force]
         finding = (steps.regions(Step.FAIL), steps.regions(Step.REMOVE, Step.PROMOTE), forced)
-        return any(finding) and not self._second_look.holds(finding)
+        return any(finding) and not self._second_look.holds(finding, LAG)
 
     def _failure(self, steps: Plan, observed: Observed) -> ReplicationError:
         """The Regions that cannot become right, and beside them those that have failed but may yet heal."""
@@ -172,7 +172,7 @@ class Reconciler:
             return began
         regions = sorted({*self._desired.replicas, *self.observed.owned})
         states = "; ".join(f"{region} {self.observed.describe(region)}" for region in regions)
-        return f"{began}: {states}. {of_regions(self._failed(self.observed))}".rstrip(" .")
+        return ". ".join(filter(None, (f"{began}: {states}", of_regions(self._failed(self.observed)))))
 
     def _failed(self, observed: Observed) -> dict[str, str]:
         listed = [observed.replicas[region] for region in self._desired.replicas if region in observed.replicas]
@@ -180,15 +180,14 @@ class Reconciler:
         return {one.region: advised(one.message, force=force) for one in listed if one.status == FAILED}
 
     def _log_plan(self, steps: Plan, observed: Observed) -> None:
+        secret = str(observed.arn)
         for region, step in steps.steps.items():
             if step not in (Step.NOTHING, Step.WAIT):
-                self._log_step(region, step)
+                replica = observed.replicas.get(region)
+                why = f": {replica.message}" if step is Step.REPLICATE and replica and replica.status == FAILED else ""
+                self._log.info(f"{region}: {step.value}{why}", action=step.name, region=region, secret=secret)
             there = observed.in_region.get(region)
             if step is Step.UNTAG and there in _WARNINGS and not self._attempts[region].promoted:
                 self.unverified |= {region} if there is ReplicaState.UNKNOWN else set()
                 text = f"{region}: {_WARNINGS[there]}"
-                self._log.warning(text, action=step.name, region=region, secret=str(observed.arn))
-
-    def _log_step(self, region: str, step: Step) -> None:
-        secret = str(self.observed.arn) if self.observed else ""
-        self._log.info(f"{region}: {step.value}", action=step.name, region=region, secret=secret)
+                self._log.warning(text, action=step.name, region=region, secret=secret)

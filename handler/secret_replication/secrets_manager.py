@@ -24,7 +24,7 @@ from .model import Description, ReplicaStatus, SecretArn
 # the run itself retries, with pauses.
 CONFIG = Config(
     connect_timeout=3,
-    read_timeout=10,
+    read_timeout=5,
     retries={"mode": "standard", "total_max_attempts": 2},
     user_agent_extra="cdk-replicated-secret",
 )
@@ -80,12 +80,17 @@ class Boto3SecretsManager:
             for region, key in sorted(replicas.items())
         ]
         self._write(
-            "replicate_secret_to_regions", primary, AddReplicaRegions=regions, ForceOverwriteReplicaSecret=force
+            "replicate_secret_to_regions",
+            primary,
+            f", for {', '.join(sorted(replicas))}",
+            AddReplicaRegions=regions,
+            ForceOverwriteReplicaSecret=force,
         )
 
     def remove(self, primary: SecretArn, regions: Collection[str]) -> None:
         """RemoveRegionsFromReplication."""
-        self._write("remove_regions_from_replication", primary, RemoveReplicaRegions=sorted(regions))
+        names = sorted(regions)
+        self._write("remove_regions_from_replication", primary, f", for {', '.join(names)}", RemoveReplicaRegions=names)
 
     def promote(self, replica: SecretArn) -> None:
         """StopReplicationToReplica."""
@@ -104,13 +109,12 @@ class Boto3SecretsManager:
         arn: str = self._call("kms", region, "describe_key", alias, KeyId=alias)["KeyMetadata"]["Arn"]
         return arn
 
-    def _write(self, operation: str, arn: SecretArn, **parameters: object) -> None:
-        secret_id = str(arn)
-        self._call("secretsmanager", arn.region, operation, secret_id, SecretId=secret_id, **parameters)
+    def _write(self, operation: str, arn: SecretArn, regions: str = "", **parameters: object) -> None:
+        self._call("secretsmanager", arn.region, operation, f"{arn}{regions}", SecretId=str(arn), **parameters)
 
     def _call(self, service: str, region: str, operation: str, subject: str, **parameters: object) -> dict[str, Any]:
-        """One call, its errors as ours: AWS's message, then the verb, the subject and the Region."""
-        what = f"{operation} on {subject} in {region}"
+        """One call, its errors as ours: AWS's message, then the operation, the Region and the subject."""
+        what = f"{operation} in {region} on {subject}"
         place = (service, region)
         try:
             if place not in self._clients:

@@ -35,9 +35,13 @@ class Service:
         self._run: Reconciler | None = None
 
     @property
-    def primary(self) -> str:
+    def _primary(self) -> str:
         """The primary's ARN, which is the resource's id; empty until it was observed."""
         return str(self._run.observed.arn) if self._run and self._run.observed else ""
+
+    def failed_id(self, request: Request) -> str:
+        """The id of a FAILED response: the one that the resource has (P11), or the primary's ARN if it has none yet."""
+        return request.physical_id if request.primary else self._primary or request.physical_id
 
     def handle(self, request: Request, seconds: float) -> Response:
         """Carry out a request.
@@ -63,7 +67,7 @@ class Service:
             desired = self._desired(request)
             response = self._respond(request, desired, deadline)
         except ReplicationError as error:
-            response = failed(request, self.primary or request.physical_id, f"{error.code}: {error}")
+            response = failed(request, self.failed_id(request), f"{error.code}: {error}")
         self._report(request, desired, response, deadline)
         if desired and not response.reason and request.type is RequestType.UPDATE:
             self._clean_up_other_secret(request, desired, response, deadline)
@@ -94,7 +98,7 @@ class Service:
             return deleted(request)
         except (AccessDeniedError, RejectedError) as error:
             if self._run.only_tags_left:
-                self._warn(f"{error} The tags stay. To remove them: {self._untag_command()}", self.primary)
+                self._warn(f"{error} The tags stay. To remove them: {self._untag_command()}", self._primary)
                 return deleted(request)
             # If AWS rejects even the first call, and no Create has responded with an ARN, that Create failed likewise.
             if isinstance(error, AccessDeniedError) or self._run.observed or request.primary:
@@ -146,11 +150,16 @@ class Service:
             self._log.info(f"{name}: done", **line)
         listed = self._run.observed.replicas if self._run and self._run.observed else {}
         statuses = [listed[region].status for region in regions if region in listed]
-        unverified = len(self._run.unverified) if self._run else 0
-        self._metrics.add_metric("ReplicasInSync", "Count", statuses.count(IN_SYNC))
-        self._metrics.add_metric("ReplicasFailed", "Count", statuses.count(FAILED))
-        self._metrics.add_metric("ReplicasUnverified", "Count", unverified)
-        self._metrics.add_metric("ReplicasUnowned", "Count", self._report_unowned(request))
+        counts = {
+            "ReplicasInSync": statuses.count(IN_SYNC),
+            "ReplicasFailed": statuses.count(FAILED),
+            "ReplicasUnverified": len(self._run.unverified) if self._run else 0,
+            "ReplicasUnowned": self._report_unowned(request),
+        }
+        for metric, count in counts.items():
+            # Zeros are not written: in a log the metrics would drown the line with the reason.
+            if count:
+                self._metrics.add_metric(metric, "Count", count)
         if not response.reason and request.type is not RequestType.DELETE:
             self._metrics.add_metric("SecondsToInSync", "Seconds", deadline.waited)
 

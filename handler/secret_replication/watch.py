@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from .attempts import Attempt
-from .clock import Persistence
+from .clock import LAG, Persistence
 from .errors import SupersededError
 from .model import Desired, Observed, ReplicaState, Step
 from .observe import Observer
-from .ports import Log, SecretsManager
+from .ports import Clock, Log, SecretsManager
 
 
-@dataclass(slots=True)
 class Watch:
-    """Compares each observation with what this run has done. ``lost``: how long something must be missing."""
+    """Compares each observation with what this run has done."""
 
-    aws: SecretsManager
-    desired: Desired
-    attempts: Mapping[str, Attempt]
-    observer: Observer
-    log: Log
-    lost: Persistence
+    def __init__(
+        self,
+        aws: SecretsManager,
+        desired: Desired,
+        attempts: Mapping[str, Attempt],
+        observer: Observer,
+        log: Log,
+        clock: Clock,
+    ) -> None:
+        self._aws, self._desired, self._attempts, self._observer, self._log = aws, desired, attempts, observer, log
+        self._lost = Persistence(clock)
 
     def still_owned(self, observed: Observed) -> bool:
         """Whether nothing is missing. If something is, observe again: DescribeSecret may lag (F25).
@@ -31,9 +34,9 @@ class Watch:
             SupersededError: If it has been missing for some seconds: nothing may be added again.
         """
         for region in observed.owned:
-            self.attempts[region].owners = observed.claims[region].owners
-        lost = [region for region in self.desired.replicas if self._is_lost(region, observed)]
-        if not self.lost.holds(lost):
+            self._attempts[region].owners = observed.claims[region].owners
+        lost = [region for region in self._desired.replicas if self._is_lost(region, observed)]
+        if not self._lost.holds(lost, LAG):
             return not lost
         self._remove_added(lost, observed)
         raise SupersededError(
@@ -42,24 +45,24 @@ class Watch:
         )
 
     def _is_lost(self, region: str, observed: Observed) -> bool:
-        attempt, claim = self.attempts[region], observed.claims.get(region)
+        attempt, claim = self._attempts[region], observed.claims.get(region)
         if attempt.added and region not in observed.replicas:
             return True
         if not attempt.owners or region in observed.owned:
             return False
         # A new owner that wrote the tag at the same moment has overwritten ours; then this resource joins again.
-        return claim is None or claim.stack != self.desired.owner.stack or set(claim.owners) <= set(attempt.owners)
+        return claim is None or claim.stack != self._desired.owner.stack or set(claim.owners) <= set(attempt.owners)
 
     def _remove_added(self, lost: list[str], observed: Observed) -> None:
         """Between the tag and the call, a Delete may have seen nothing to remove: this run removes what it added.
 
         A promoted secret in the Region is never removed. The call may have failed because of it, for example.
         """
-        added = [r for r in lost if self.attempts[r].added and r in observed.replicas and r not in observed.claims]
-        there = self.observer.ask(observed, added).in_region
+        added = [r for r in lost if self._attempts[r].added and r in observed.replicas and r not in observed.claims]
+        there = self._observer.ask(observed, added).in_region
         added = [region for region in added if there[region] is not ReplicaState.STANDALONE]
         for region in added:
             text = f"{region}: {Step.REMOVE.value}"
-            self.log.info(text, action=Step.REMOVE.name, region=region, secret=str(observed.arn))
+            self._log.info(text, action=Step.REMOVE.name, region=region, secret=str(observed.arn))
         if added:
-            self.aws.remove(observed.arn, added)
+            self._aws.remove(observed.arn, added)

@@ -21,8 +21,8 @@ _ABOUT: dict[str, dict[str, Any]] = {
     },
     "ReplicaRegions": {
         "type": "array",
-        "items": {"anyOf": [{"$ref": "#/definitions/Region"}, {"$ref": "#/definitions/Replica"}]},
-        "description": "Regions to replicate to, each once and not the primary's own.",
+        "items": {"anyOf": [{"$ref": "#/definitions/Region"}, {"$ref": "#/definitions/Replica"}, {"const": ""}]},
+        "description": "Regions to replicate to, each once and not the primary's own. Blank entries are ignored.",
     },
     "ForceOverwriteReplicaSecret": {
         "anyOf": [{"type": "boolean"}, {"type": "string", "pattern": "^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])$"}],

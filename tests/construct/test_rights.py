@@ -257,7 +257,7 @@ def lives(made: Synthesized, statements: list[dict[str, Any]]) -> bool:
     fewer = properties | {"ReplicaRegions": properties["ReplicaRegions"][:1]}
     for template in ({logical_id: properties}, {logical_id: fewer}, {}):
         try:
-            if not stack.deploy(template) or stack.forgotten or world.metrics["ReplicasUnverified"]:
+            if not stack.deploy(template) or stack.forgotten or world.metrics.get("ReplicasUnverified"):
                 return False
         except RollbackFailedError:
             return False

@@ -75,7 +75,7 @@ def in_sync(regions: Mapping[str, str]) -> dict[str, tuple[str, str]]:
 
 
 def deployed(world: World, stack: Stack, template: Mapping[str, Any]) -> dict[str, Any]:
-    """Deploy what must succeed; the answer about its last resource."""
+    """Deploy what must succeed; the response about its last resource."""
     assert stack.deploy(template), stack.reason
     return stack.last[list(template)[-1]][1]
 
@@ -95,9 +95,9 @@ def contract_create_delete(world: World, regions: dict[str, str]) -> None:
 @given(worlds, declarations)
 def contract_create_read(world: World, regions: dict[str, str]) -> None:
     """What GetAtt says after a Create MUST be what DescribeSecret says."""
-    answer = deployed(world, stack_in(world), {"One": properties(regions)})
-    data, described = answer["Data"], world.model.describe(PRIMARY, NAME)
-    assert answer["PhysicalResourceId"] == data["ARN"] == described["ARN"]
+    response = deployed(world, stack_in(world), {"One": properties(regions)})
+    data, described = response["Data"], world.model.describe(PRIMARY, NAME)
+    assert response["PhysicalResourceId"] == data["ARN"] == described["ARN"]
     listed = json.loads(data["ReplicationStatus"])
     assert listed == sorted(described["ReplicationStatus"], key=lambda entry: str(entry["Region"]))
     assert data["Regions"].split(",") == sorted(regions)
@@ -123,11 +123,11 @@ def contract_update_read(world: World, before: dict[str, str], after: dict[str, 
 @contract
 @given(worlds, declarations, declarations)
 def contract_redelivery(world: World, before: dict[str, str], after: dict[str, str]) -> None:
-    """A request that is delivered again MUST get the same answer, and nothing more MUST be written."""
+    """A request that is delivered again MUST get the same response, and nothing more MUST be written."""
     stack = stack_in(world)
     for regions in (before, after):
-        answer = deployed(world, stack, {"One": properties(regions)})
-        assert world.deliver(stack.last["One"][0]) == answer
+        response = deployed(world, stack, {"One": properties(regions)})
+        assert world.deliver(stack.last["One"][0]) == response
         assert world.journal.writes == []
     delete = stack.request("Delete", "One", properties(after), world.arn)
     assert world.deliver(delete) == world.deliver(delete)
@@ -147,7 +147,7 @@ GONE: dict[str, Callable[[World], Any]] = {
 @pytest.mark.parametrize("gone", GONE)
 @contract
 @given(worlds, declarations, st.sampled_from(["Delete", "Retain", "Promote"]))
-def contract_delete_of_what_is_gone(gone: str, world: World, regions: dict[str, str], policy: str) -> None:
+def contract_delete_of_a_secret_that_is_gone(gone: str, world: World, regions: dict[str, str], policy: str) -> None:
     """A Delete of what is gone already MUST succeed (P10)."""
     stack = stack_in(world)
     deployed(world, stack, {"One": properties(regions, ReplicaRemovalPolicy=policy)})
@@ -176,7 +176,9 @@ def contract_delete_without_access_to_a_region(world: World, regions: dict[str, 
 @pytest.mark.parametrize("gone", ["the secret", "the secret, for a while"])
 @contract
 @given(worlds, declarations, declarations)
-def contract_update_of_what_is_gone(gone: str, world: World, before: dict[str, str], after: dict[str, str]) -> None:
+def contract_update_of_a_secret_that_is_gone(
+    gone: str, world: World, before: dict[str, str], after: dict[str, str]
+) -> None:
     """A Create or an Update whose secret is gone MUST fail, name it, and write nothing."""
     stack = stack_in(world)
     deployed(world, stack, {"One": properties(before)})
@@ -188,9 +190,9 @@ def contract_update_of_what_is_gone(gone: str, world: World, before: dict[str, s
         stack.request("Update", "One", properties(after), world.arn, properties(before)),
         stack.request("Create", "Two", properties(after)),
     ):
-        answer = world.deliver(request)
-        assert answer
-        assert (answer["Status"], answer["Reason"].split(":")[0], NAME in answer["Reason"]) == (
+        response = world.deliver(request)
+        assert response
+        assert (response["Status"], response["Reason"].split(":")[0], NAME in response["Reason"]) == (
             "FAILED",
             "NotFound",
             True,
@@ -235,8 +237,8 @@ def contract_replacement(world: World, before: dict[str, str], after: dict[str, 
     """Another secret MUST be another id, and the Delete for the old id (P3) MUST remove the old replicas only."""
     stack, other = stack_in(world), world.create("app/other")
     deployed(world, stack, {"One": properties(before)})
-    answer = deployed(world, stack, {"One": properties(after, "app/other")})
-    assert answer["PhysicalResourceId"] == other
+    response = deployed(world, stack, {"One": properties(after, "app/other")})
+    assert response["PhysicalResourceId"] == other
     assert replicas(world, "app/other") == in_sync(after)
     assert (replicas(world), world.tags()) == ({}, {})
     assert not any(world.model.find(region, NAME) for region in REGIONS)
@@ -280,17 +282,17 @@ def contract_rollback_of_a_replacement_that_failed(
 
 @contract
 @given(worlds, names, names, declarations, st.booleans())
-def contract_p1_one_answer(world: World, stack: str, logical_id: str, regions: dict[str, str], exists: bool) -> None:
-    """P1: there MUST be one answer of at most 4,096 bytes, with the ids, and with a Reason where it is FAILED."""
+def contract_p1_one_response(world: World, stack: str, logical_id: str, regions: dict[str, str], exists: bool) -> None:
+    """P1: there MUST be one response of at most 4,096 bytes, with the ids, and with a Reason where it is FAILED."""
     made = stack_in(world, stack[:128])
     request = made.request("Create", logical_id, properties(regions, NAME if exists else "missing"))
-    answer = world.deliver(request)  # It checks the number and the size.
-    assert answer
-    assert [answer[key] for key in ("StackId", "RequestId", "LogicalResourceId")] == [made.id, "1", logical_id]
-    assert 1 <= len(answer["PhysicalResourceId"]) <= 1024
-    assert answer["Status"] == ("SUCCESS" if exists else "FAILED")
-    assert bool(answer.get("Reason")) != exists
-    assert all(isinstance(value, str) for value in answer.get("Data", {}).values())
+    response = world.deliver(request)  # It checks the number and the size.
+    assert response
+    assert [response[key] for key in ("StackId", "RequestId", "LogicalResourceId")] == [made.id, "1", logical_id]
+    assert 1 <= len(response["PhysicalResourceId"]) <= 1024
+    assert response["Status"] == ("SUCCESS" if exists else "FAILED")
+    assert bool(response.get("Reason")) != exists
+    assert all(isinstance(value, str) for value in response.get("Data", {}).values())
 
 
 @contract
@@ -323,8 +325,8 @@ def contract_p4_delete_while_create_runs(world: World, regions: dict[str, str], 
         return world.deliver(delete, clock)
 
     runs = [lambda clock: world.deliver(create, clock), deleting]
-    _, answer = Turns(world.clock, random.Random(seed).randrange).take(runs)
-    assert answer["Status"] == "SUCCESS", answer["Reason"]
+    _, response = Turns(world.clock, random.Random(seed).randrange).take(runs)
+    assert response["Status"] == "SUCCESS", response["Reason"]
     assert world.tags() == {}
     world.clock.sleep(100)
     assert policy != "Delete" or account(world) == before
@@ -385,7 +387,7 @@ def contract_p7_service_token(world: World, regions: dict[str, str], token: str)
 @contract
 @given(worlds, declarations, declarations)
 def contract_p8_attributes(world: World, before: dict[str, str], after: dict[str, str]) -> None:
-    """P8: Create and Update MUST answer with the same attributes for the same Regions."""
+    """P8: Create and Update MUST return the same attributes for the same Regions."""
     stack = stack_in(world)
     created = deployed(world, stack, {"One": properties(before)})
     deployed(world, stack, {"One": properties(after)})
@@ -403,12 +405,12 @@ def contract_p8_attributes(world: World, before: dict[str, str], after: dict[str
 def contract_p9_response_url(world: World, regions: dict[str, str], operation: str, secret: str) -> None:
     """P9: neither the ResponseURL nor an attribute MUST be in the log."""
     request = stack_in(world).request(operation, "One", properties(regions, secret), world.arn)
-    answer = world.deliver(request)
-    assert answer
+    response = world.deliver(request)
+    assert response
     told = json.dumps(world.log.lines)
     assert HOST in request["ResponseURL"]
     assert HOST not in told
-    assert not any(value in told for key, value in answer.get("Data", {}).items() if key == "ReplicationStatus")
+    assert not any(value in told for key, value in response.get("Data", {}).items() if key == "ReplicationStatus")
 
 
 def contract_tests_assert() -> None:

@@ -1,4 +1,4 @@
-"""The handler under every combination of answers to what nobody knows about AWS (U1 to U13)."""
+"""The handler under every dialect: each combination of what is unknown about AWS (U1 to U16)."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def test_create_update_rekey_and_delete_converge(worlds: Iterator[World]) -> Non
         world.succeed(event(regions=("eu-west-3", "us-east-1")))
         world.succeed(event("Update", ("eu-west-3", "ap-southeast-2"), PhysicalResourceId=world.arn))
         assert world.statuses() == {"eu-west-3": "InSync", "ap-southeast-2": "InSync"}
-        answer = world.succeed(event("Update", REKEYED, PhysicalResourceId=world.arn))
-        assert answer.data["KmsKeyId.eu-west-3"] == "key-2"
+        response = world.succeed(event("Update", REKEYED, PhysicalResourceId=world.arn))
+        assert response.data["KmsKeyId.eu-west-3"] == "key-2"
         world.succeed(event("Update", REKEYED, PhysicalResourceId=world.arn))
         assert world.journal.writes == []
         world.succeed(event("Delete", PhysicalResourceId=world.arn))
@@ -67,11 +67,11 @@ def test_a_replica_that_fails_twice_and_heals(worlds: Iterator[World]) -> None:
 def test_a_key_that_is_still_being_created_is_waited_for(worlds: Iterator[World]) -> None:
     for world in worlds:
         world.model.script.create_key("key-1", world.clock.now() + 120)
-        answer = world.succeed(event(regions=KEYED))
-        assert answer.data["KmsKeyId.eu-west-3"] == "key-1"
+        response = world.succeed(event(regions=KEYED))
+        assert response.data["KmsKeyId.eu-west-3"] == "key-1"
 
 
-def test_a_removal_by_somebody_else_is_survived(worlds: Iterator[World]) -> None:
+def test_a_removal_by_another_person_is_survived(worlds: Iterator[World]) -> None:
     for world in worlds:
         world.succeed(event())
         world.client().remove_regions_from_replication(SecretId=world.arn, RemoveReplicaRegions=["eu-west-3"])
@@ -79,7 +79,7 @@ def test_a_removal_by_somebody_else_is_survived(worlds: Iterator[World]) -> None
         assert world.statuses() == {"eu-west-3": "InSync"}
 
 
-def test_promotion_leaves_a_secret_of_its_own(worlds: Iterator[World]) -> None:
+def test_promotion_leaves_a_standalone_secret(worlds: Iterator[World]) -> None:
     for world in worlds:
         world.succeed(event())
         world.succeed(event("Delete", PhysicalResourceId=world.arn, ReplicaRemovalPolicy="Promote"))
@@ -88,7 +88,7 @@ def test_promotion_leaves_a_secret_of_its_own(worlds: Iterator[World]) -> None:
         assert "PrimaryRegion" not in world.client("eu-west-3").describe_secret(SecretId="app/database")
 
 
-def test_a_name_that_is_taken_fails_and_the_delete_leaves_the_other_secret(worlds: Iterator[World]) -> None:
+def test_a_name_conflict_fails_and_the_delete_leaves_the_other_secret(worlds: Iterator[World]) -> None:
     for world in worlds:
         foreign = world.create(region="eu-west-3")
         assert "already exists in region eu-west-3" in world.fail(event(regions=("eu-west-3", "us-east-1")))

@@ -75,11 +75,11 @@ def test_a_key_change_survives_any_call_failing_once(
     world.succeed(event(regions=rekeyed("key-1")))
     world.model.replication.dialect = type(world.model.replication.dialect)(other_key=other_key)
     fail(world, call, error, 1)
-    answer = world.succeed(event("Update", rekeyed("key-2"), PhysicalResourceId=world.arn))
-    assert answer.data["KmsKeyId.eu-west-3"] == "key-2"
+    response = world.succeed(event("Update", rekeyed("key-2"), PhysicalResourceId=world.arn))
+    assert response.data["KmsKeyId.eu-west-3"] == "key-2"
 
 
-def test_a_create_that_may_not_even_look_is_rolled_back_without_a_word(world: World) -> None:
+def test_a_create_without_permission_to_describe_the_secret_is_rolled_back(world: World) -> None:
     fail(world, "describe", DENIED, 9999)
     created = world.serve(event())
     assert created.reason.startswith("AccessDenied")
@@ -94,7 +94,7 @@ def test_a_missing_permission_is_named_after_a_minute(world: World) -> None:
     assert world.statuses() == {}
 
 
-def test_a_replica_that_comes_while_tagging_fails_is_adopted_and_not_taken_for_ours(world: World) -> None:
+def test_a_replica_that_appears_while_tagging_fails_is_adopted(world: World) -> None:
     def add_by_hand() -> None:
         world.client().replicate_secret_to_regions(SecretId=world.arn, AddReplicaRegions=[{"Region": R}])
 
@@ -111,7 +111,7 @@ def test_a_key_that_cannot_be_used_takes_no_good_replica_away(world: World, erro
     assert world.statuses() == {R: "InSync"}
 
 
-def test_a_region_that_is_refused_is_blamed_and_not_the_one_beside_it(world: World) -> None:
+def test_only_the_rejected_region_is_reported(world: World) -> None:
     world.succeed(event(regions=rekeyed("key-1")))
     world.model.script.disable_region("eu-south-2")
     both = [*rekeyed("key-2"), "eu-south-2"]
@@ -120,7 +120,7 @@ def test_a_region_that_is_refused_is_blamed_and_not_the_one_beside_it(world: Wor
     assert world.exists(R)
 
 
-def test_promotion_is_tried_where_the_region_does_not_answer(world: World) -> None:
+def test_promotion_is_tried_if_the_region_does_not_respond(world: World) -> None:
     world.succeed(event())
     fail(world, "describe eu-west-3", DENIED, 999)
     world.succeed(event("Delete", PhysicalResourceId=world.arn, ReplicaRemovalPolicy="Promote"))
@@ -128,7 +128,7 @@ def test_promotion_is_tried_where_the_region_does_not_answer(world: World) -> No
     assert "PrimaryRegion" not in world.client(R).describe_secret(SecretId="app/database")
 
 
-def test_a_replica_scheduled_for_deletion_while_it_is_promoted_is_no_reason_to_leave_the_others(world: World) -> None:
+def test_a_replica_that_is_deleted_while_it_is_promoted_does_not_stop_the_others(world: World) -> None:
     world.succeed(event(regions=(R, "us-east-1")))
     fail(world, "promote eu-west-3", SecretDeletedError("InvalidRequestException: marked for deletion"), 1)
     world.succeed(event("Delete", PhysicalResourceId=world.arn, ReplicaRemovalPolicy="Promote"))
@@ -138,7 +138,7 @@ def test_a_replica_scheduled_for_deletion_while_it_is_promoted_is_no_reason_to_l
 @pytest.mark.parametrize(
     "error", [DENIED, UnavailableError("no route"), RejectedError("UnrecognizedClientException: not enabled")]
 )
-def test_a_region_that_never_answers_holds_up_no_delete_for_longer_than_a_minute(
+def test_a_region_that_never_responds_delays_a_delete_by_a_minute_at_most(
     world: World, error: ReplicationError
 ) -> None:
     world.succeed(event())
@@ -175,14 +175,14 @@ def test_a_delete_after_a_rejected_create_succeeds(world: World) -> None:
     assert world.statuses() == {R: "InSync"}
 
 
-def test_a_delete_whose_look_is_refused_does_not_pass_for_done(world: World) -> None:
+def test_a_delete_without_permission_to_describe_the_secret_fails(world: World) -> None:
     world.succeed(event())
     fail(world, "describe", RejectedError("UnrecognizedClientException: invalid token"), 999)
     world.fail(event("Delete", PhysicalResourceId=world.arn))
     assert world.statuses() == {R: "InSync"}
 
 
-def test_an_obstacle_that_was_cleared_away_is_no_obstacle_to_the_next_update(world: World) -> None:
+def test_the_next_update_succeeds_once_the_conflicting_secret_is_gone(world: World) -> None:
     world.succeed(event(regions=("us-east-1",)))
     foreign = world.create(region=R)
     update = event("Update", ("us-east-1", R), PhysicalResourceId=world.arn)
@@ -191,7 +191,7 @@ def test_an_obstacle_that_was_cleared_away_is_no_obstacle_to_the_next_update(wor
     world.succeed(update)
 
 
-def test_a_replica_that_never_heals_is_not_hammered(world: World) -> None:
+def test_retries_of_a_replica_that_never_heals_are_spaced_out(world: World) -> None:
     world.model.replication.dialect = Dialect(failed_again=FailedAgain.ERROR)
     world.model.script.fail("network error", region=R)
     assert "network error" in world.fail(event())
@@ -210,7 +210,7 @@ def test_a_list_whose_response_cannot_fit_is_rejected_before_any_write(world: Wo
     assert world.journal.writes == []
 
 
-def test_a_short_service_timeout_leaves_time_for_a_describe_call(world: World) -> None:
+def test_a_short_service_timeout_leaves_time_for_one_describe_call(world: World) -> None:
     world.succeed(event(ServiceTimeout="14"))
     world.fail(event("Update", PhysicalResourceId=world.arn, ServiceTimeout="²", SecretId="missing"))
 
@@ -285,7 +285,7 @@ def test_promotion_waits_until_the_earlier_replica_is_gone(while_removing: While
 
 
 @pytest.mark.parametrize("seconds", [1.0, 2.0, 4.0])
-def test_a_stale_list_after_a_removal_is_outlasted(seconds: float) -> None:
+def test_a_stale_list_after_a_removal_is_waited_out(seconds: float) -> None:
     world = World(Dialect(remove_absent=RemoveAbsent.ERROR), direct=True)
     world.succeed(event())
     fresh, remove = world.journal.inner.describe, world.journal.inner.remove
@@ -305,7 +305,7 @@ def test_a_stale_list_after_a_removal_is_outlasted(seconds: float) -> None:
     assert world.journal.writes == ["remove eu-west-3", "untag eu-west-3"]
 
 
-def test_a_removal_of_ones_own_is_not_taken_for_a_delete_because_its_answer_was_lost() -> None:
+def test_a_removal_whose_response_was_lost_is_not_mistaken_for_a_delete() -> None:
     world = World(Dialect(failed_again=FailedAgain.ERROR), direct=True)
     world.model.script.fail("network error", R, times=1)
     world.model.script.lose_answer(operation="RemoveRegionsFromReplication")
@@ -318,7 +318,7 @@ def test_a_removal_of_ones_own_is_not_taken_for_a_delete_because_its_answer_was_
 
 
 @pytest.mark.parametrize("words", ["LimitExceededException: quota", "ExpiredTokenException: expired"])
-def test_a_refusal_that_is_not_about_what_is_there_takes_no_good_replica_away(world: World, words: str) -> None:
+def test_a_rejection_about_a_key_removes_no_good_replica(world: World, words: str) -> None:
     world.succeed(event(regions=rekeyed("key-1")))
     fail(world, "replicate", RejectedError(words), 999)
     assert words in world.fail(event("Update", rekeyed("key-2"), PhysicalResourceId=world.arn))
@@ -327,7 +327,7 @@ def test_a_refusal_that_is_not_about_what_is_there_takes_no_good_replica_away(wo
 
 @pytest.mark.parametrize("name", ["app/stripe-api-key", "kms/opt-in", "tags"])
 @pytest.mark.parametrize("dialect", [Dialect(failed_again=FailedAgain.ERROR), Dialect(other_key=OtherKey.ERROR)])
-def test_a_secret_may_be_called_after_a_key(name: str, dialect: Dialect) -> None:
+def test_a_secret_may_have_key_in_its_name(name: str, dialect: Dialect) -> None:
     world = World(dialect, direct=True)
     world.create(name)
     world.succeed(event(regions=rekeyed("key-1"), SecretId=name))
@@ -336,14 +336,14 @@ def test_a_secret_may_be_called_after_a_key(name: str, dialect: Dialect) -> None
     assert world.succeed(event("Update", rekeyed("key-2"), SecretId=name)).data["KmsKeyId.eu-west-3"] == "key-2"
 
 
-def test_a_short_service_timeout_does_not_hold_up_a_delete_for_a_region_that_does_not_answer(world: World) -> None:
+def test_with_a_short_service_timeout_a_region_that_does_not_respond_does_not_delay_a_delete(world: World) -> None:
     world.succeed(event())
     fail(world, "describe eu-west-3", DENIED, 9999)
     world.succeed(event("Delete", ServiceTimeout="60", PhysicalResourceId=world.arn))
     assert world.tags() == {}
 
 
-def test_a_replica_that_is_gone_and_may_not_be_looked_at_is_not_promoted_for_ever(world: World) -> None:
+def test_a_replica_that_is_gone_and_may_not_be_described_is_not_promoted_for_ever(world: World) -> None:
     world.create(region=R)
     world.fail(event(ReplicaRemovalPolicy="Promote"))
     fail(world, "describe eu-west-3", DENIED, 9999)
@@ -351,7 +351,7 @@ def test_a_replica_that_is_gone_and_may_not_be_looked_at_is_not_promoted_for_eve
     assert world.journal.writes.count("promote eu-west-3") == 1
 
 
-def test_what_may_yet_heal_is_named_beside_what_may_not(world: World) -> None:
+def test_failures_that_may_heal_are_reported_beside_those_that_may_not(world: World) -> None:
     world.create(region=R)
     world.model.script.fail("Access to KMS key alias/app is not allowed.", region="us-east-1")
     reason = world.fail(event(regions=(R, "us-east-1")))
@@ -367,7 +367,7 @@ def test_every_rejected_region_is_named(world: World) -> None:
     assert "eu-west-9: " in reason
 
 
-def test_the_deadline_of_a_call_that_never_succeeds_tells_what_there_is(world: World) -> None:
+def test_the_deadline_reports_each_region_even_if_a_call_never_succeeds(world: World) -> None:
     fail(world, "tag", THROTTLED, 9999)
     reason = world.fail(event())
     assert reason.startswith("ServiceInternalError: ThrottlingException: Rate exceeded. not finished after 885 s")
@@ -400,7 +400,7 @@ def test_an_adopted_replica_whose_alias_is_changed_is_not_re_keyed(world: World)
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_a_stack_lives_its_life_with_nine_in_ten_calls_throttled(world: World, seed: int) -> None:
+def test_a_lifecycle_succeeds_with_nine_in_ten_calls_throttled(world: World, seed: int) -> None:
     chance = random.Random(seed)
     carry_out = world.model.call
 
@@ -420,7 +420,7 @@ def test_a_stack_lives_its_life_with_nine_in_ten_calls_throttled(world: World, s
 
 @pytest.mark.parametrize(("timeout", "ends"), [("10", 5), ("20", 10), ("60", 45)])
 @pytest.mark.parametrize("operation", ["StopReplicationToReplica", "DescribeSecret"])
-def test_throttled_calls_end_in_time_also_where_a_round_makes_many(
+def test_throttled_calls_end_in_time_even_with_many_calls_in_a_round(
     world: World, operation: str, timeout: str, ends: float
 ) -> None:
     world.succeed(event(regions=TEN))

@@ -87,7 +87,7 @@ def test_promotion_leaves_a_standalone_secret() -> None:
         assert "PrimaryRegion" not in world.model.describe("eu-west-3", "app/database")
 
 
-def test_a_delete_that_comes_at_once_removes_what_the_create_has_just_made() -> None:
+def test_a_delete_right_after_a_create_removes_its_replicas() -> None:
     """A read that is older than the Create shows no tag."""
     for world in lagging([Dialect()]):
         created = event(regions=("eu-west-3", "us-east-1"))
@@ -114,8 +114,8 @@ def test_a_delete_that_is_delivered_twice_concurrently_succeeds_twice(seed: int)
     world.succeed(event())
     delete = event("Delete", PhysicalResourceId=world.arn)
     turns = Turns(world.clock, random.Random(seed).randrange)
-    for answer in turns.take([lambda clock: world.deliver(delete, clock)] * 2):
-        assert answer["Status"] == "SUCCESS", answer["Reason"]
+    for response in turns.take([lambda clock: world.deliver(delete, clock)] * 2):
+        assert response["Status"] == "SUCCESS", response["Reason"]
     assert (world.statuses(), world.tags()) == ({}, {})
 
 

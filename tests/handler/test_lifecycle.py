@@ -16,9 +16,9 @@ from tests.helpers.world import OTHER_STACK, PRIMARY, VALUE, Crash, World, event
 
 
 def test_create_replicates_and_reports_every_attribute(world: World) -> None:
-    answer = world.succeed(event(regions=("us-east-1", "eu-west-3")))
-    assert answer.physical_id == world.arn
-    assert answer.data == {
+    response = world.succeed(event(regions=("us-east-1", "eu-west-3")))
+    assert response.physical_id == world.arn
+    assert response.data == {
         "ARN": world.arn,
         "PrimaryRegion": "us-west-2",
         "Regions": "eu-west-3,us-east-1",
@@ -54,8 +54,8 @@ def test_nothing_to_change_means_one_read_and_no_write(world: World) -> None:
 
 def test_update_adds_first_and_drops_only_when_everything_declared_is_in_sync(world: World) -> None:
     world.succeed(event(regions=("eu-west-3", "us-east-1")))
-    answer = world.succeed(event("Update", ("eu-west-3", "ap-southeast-2"), PhysicalResourceId=world.arn))
-    assert status_of(answer) == {"ap-southeast-2": "InSync", "eu-west-3": "InSync"}
+    response = world.succeed(event("Update", ("eu-west-3", "ap-southeast-2"), PhysicalResourceId=world.arn))
+    assert status_of(response) == {"ap-southeast-2": "InSync", "eu-west-3": "InSync"}
     assert world.journal.writes == [
         "tag ap-southeast-2", "replicate ap-southeast-2", "remove us-east-1", "untag us-east-1",
     ]  # fmt: skip
@@ -103,9 +103,9 @@ def test_every_failing_region_is_named(world: World) -> None:
 
 def test_a_failed_create_returns_the_real_id_and_its_delete_cleans_up(world: World) -> None:
     world.create(region="us-east-1")
-    answer = world.serve(event(regions=("eu-west-3", "us-east-1")))
-    assert answer.physical_id == world.arn
-    world.succeed(event("Delete", ("eu-west-3", "us-east-1"), PhysicalResourceId=answer.physical_id))
+    response = world.serve(event(regions=("eu-west-3", "us-east-1")))
+    assert response.physical_id == world.arn
+    world.succeed(event("Delete", ("eu-west-3", "us-east-1"), PhysicalResourceId=response.physical_id))
     assert world.statuses() == {}
     assert world.tags() == {}
     assert not world.exists("eu-west-3")
@@ -118,7 +118,7 @@ def test_force_overwrites_the_conflicting_secret(world: World) -> None:
     assert world.client("eu-west-3").describe_secret(SecretId="app/database")["PrimaryRegion"] == PRIMARY
 
 
-def test_a_replica_that_was_there_before_is_adopted_and_left_as_found(world: World) -> None:
+def test_an_existing_replica_is_adopted_and_left_as_found(world: World) -> None:
     world.client().replicate_secret_to_regions(SecretId=world.arn, AddReplicaRegions=[{"Region": "eu-west-3"}])
     world.succeed(event())
     assert world.tags() == {"eu-west-3": "adopted by Replication"}
@@ -170,7 +170,7 @@ def test_a_renamed_logical_id_joins_and_the_old_ones_delete_leaves(world: World)
     assert world.statuses() == {}
 
 
-def test_a_rename_that_is_rolled_back_gives_back_even_what_it_had_to_add_again(world: World) -> None:
+def test_a_rename_that_is_rolled_back_also_returns_a_replica_that_it_had_to_add_again(world: World) -> None:
     world.succeed(event())
     world.client().remove_regions_from_replication(SecretId=world.arn, RemoveReplicaRegions=["eu-west-3"])
     world.succeed(event(LogicalResourceId="Renamed"))
@@ -196,12 +196,12 @@ def test_promote_makes_the_replica_standalone(world: World) -> None:
     assert world.client("eu-west-3").get_secret_value(SecretId="app/database")["SecretString"] == VALUE
 
 
-def test_a_secret_that_is_scheduled_for_deletion_fails_even_where_nothing_is_to_do(world: World) -> None:
+def test_a_secret_that_is_scheduled_for_deletion_fails_even_if_nothing_is_declared(world: World) -> None:
     world.client().delete_secret(SecretId=world.arn)
     assert "scheduled for deletion: restore it" in world.fail(event(regions=[]))
 
 
-def test_delete_addresses_the_arn_and_not_a_secret_made_again_under_the_name(world: World) -> None:
+def test_delete_addresses_the_arn_and_not_a_recreated_secret_of_the_same_name(world: World) -> None:
     old = world.arn
     world.client().delete_secret(SecretId=old, ForceDeleteWithoutRecovery=True)
     world.arn = world.create()
@@ -211,7 +211,7 @@ def test_delete_addresses_the_arn_and_not_a_secret_made_again_under_the_name(wor
 
 
 @pytest.mark.parametrize("seconds_after_the_tag", [0, 1])
-def test_a_create_whose_delete_comes_meanwhile_stops_and_leaves_nothing(
+def test_a_create_whose_delete_runs_concurrently_stops_and_leaves_nothing(
     world: World, seconds_after_the_tag: int
 ) -> None:
     """At once: the Delete sees the tag and no replica. A second later: it sees a replica that is InProgress."""
@@ -249,8 +249,8 @@ def test_one_stale_read_is_not_mistaken_for_a_delete(world: World, monkeypatch: 
 def test_a_key_change_is_made_in_place_where_aws_allows_it(world: World) -> None:
     world.succeed(event(regions=[{"Region": "eu-west-3", "KmsKeyId": "key-1"}]))
     changed = event("Update", [{"Region": "eu-west-3", "KmsKeyId": "key-2"}], PhysicalResourceId=world.arn)
-    answer = world.succeed(changed)
-    assert answer.data["KmsKeyId.eu-west-3"] == "key-2"
+    response = world.succeed(changed)
+    assert response.data["KmsKeyId.eu-west-3"] == "key-2"
     assert world.journal.writes == ["replicate eu-west-3"]
     world.succeed(changed)
     assert world.journal.writes == []
@@ -318,8 +318,8 @@ def test_an_adopted_replica_whose_key_the_alias_stands_for_stays_as_it_is(world:
 
 
 def test_a_logical_id_that_is_renamed_together_with_its_alias_gets_the_new_key(aliased: World) -> None:
-    answer = aliased.succeed(event("Create", with_key("alias/two"), LogicalResourceId="Renamed"))
-    assert answer.data["KmsKeyId.eu-west-3"] == KEY_2
+    response = aliased.succeed(event("Create", with_key("alias/two"), LogicalResourceId="Renamed"))
+    assert response.data["KmsKeyId.eu-west-3"] == KEY_2
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -335,8 +335,8 @@ def test_an_alias_change_that_crashes_and_is_rolled_back_has_the_old_key(aliased
     with pytest.raises(Crash):
         aliased.serve(update("alias/two"))
     setattr(aliased.journal, when, lambda _: None)
-    answer = aliased.succeed(update("alias/one"))
-    assert answer.data["KmsKeyId.eu-west-3"] == KEY_1
+    response = aliased.succeed(update("alias/one"))
+    assert response.data["KmsKeyId.eu-west-3"] == KEY_1
     assert aliased.journal.writes == ([] if when == "before" else ["replicate eu-west-3"])
     assert aliased.model.find("eu-west-3", "app/database") is replica
 
@@ -348,7 +348,7 @@ def test_a_removed_replica_is_gone_before_it_is_added_again(world: World) -> Non
     assert world.statuses() == {"eu-west-3": "InSync"}
 
 
-def test_a_failed_replica_that_can_heal_is_tried_again(world: World) -> None:
+def test_a_failed_replica_that_can_heal_is_retried(world: World) -> None:
     foreign = world.create(region="eu-west-3")
     world.serve(event())
     world.client("eu-west-3").delete_secret(SecretId=foreign, ForceDeleteWithoutRecovery=True)
@@ -414,14 +414,14 @@ def test_a_replica_given_as_the_primary_is_rejected_with_the_primarys_arn(world:
 
 def test_a_secret_in_another_region_than_the_function_is_reached_by_its_arn(world: World) -> None:
     arn = world.create("far", region="eu-central-1")
-    answer = world.succeed(event(SecretId=arn))
-    assert answer.data["PrimaryRegion"] == "eu-central-1"
+    response = world.succeed(event(SecretId=arn))
+    assert response.data["PrimaryRegion"] == "eu-central-1"
 
 
 def test_an_empty_list_of_regions_replicates_nothing(world: World) -> None:
-    answer = world.succeed(event(regions=[]))
-    assert answer.data["ReplicationStatus"] == "[]"
-    assert answer.data["Regions"] == ""
+    response = world.succeed(event(regions=[]))
+    assert response.data["ReplicationStatus"] == "[]"
+    assert response.data["Regions"] == ""
 
 
 def test_values_and_descriptions_are_never_requested(world: World) -> None:
@@ -442,3 +442,13 @@ def test_an_adopted_replica_that_was_removed_is_recreated(world: World) -> None:
     for logical_id in ("Replication", "Other"):
         world.succeed(event("Delete", LogicalResourceId=logical_id, PhysicalResourceId=world.arn))
     assert not world.exists("eu-west-3"), "what the stack made is left behind"
+
+
+def test_a_failed_update_to_another_secret_keeps_the_id(world: World) -> None:
+    """P11: the other secret's ARN would get the Delete of a stack whose rollback fails as well."""
+    world.create("app/other")
+    world.create("app/other", "us-east-1")
+    world.succeed(event())
+    response = world.serve(event("Update", ("us-east-1",), SecretId="app/other", PhysicalResourceId=world.arn))
+    assert "already exists in region" in response.reason
+    assert response.physical_id == world.arn

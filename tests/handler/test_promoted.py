@@ -50,23 +50,23 @@ def promoted(request: pytest.FixtureRequest) -> Iterator[World]:
 @pytest.mark.parametrize("force", ["true", "false"])
 def test_it_is_not_overwritten(promoted: Iterator[World], force: str) -> None:
     for world in promoted:
-        answer = world.serve(
+        response = world.serve(
             event("Update", in_eu("key-1"), ForceOverwriteReplicaSecret=force, PhysicalResourceId=world.arn)
         )
-        if not answer.reason:
+        if not response.reason:
             # AWS still reported the replica as InSync, because it does so (U9) or because reads lag.
             assert world.model.script.lag_seconds or (world.statuses(), world.journal.writes) == (LISTED, [])
         else:
-            assert "was promoted to a standalone secret, which may hold newer values" in answer.reason
+            assert "was promoted to a standalone secret, which may hold newer values" in response.reason
 
 
 @pytest.mark.parametrize("force", ["true", "false"])
 def test_it_is_not_rekeyed(promoted: Iterator[World], force: str) -> None:
     for world in promoted:
-        answer = world.serve(
+        response = world.serve(
             event("Update", in_eu("key-2"), ForceOverwriteReplicaSecret=force, PhysicalResourceId=world.arn)
         )
-        assert answer.reason or world.model.script.lag_seconds
+        assert response.reason or world.model.script.lag_seconds
         assert world.model.describe("eu-west-3", "app/database")["KmsKeyId"] == "key-1"
 
 

@@ -42,7 +42,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 
 class ResponseUrl(Endpoint):
-    """An endpoint that takes the answers to custom resource requests, too."""
+    """An endpoint that takes the responses to custom resource requests, too."""
 
     def __init__(self) -> None:
         self.model = SecretsManager(SystemClock(), Delays(in_sync=0.1, gone=0.2))
@@ -59,11 +59,11 @@ class ResponseUrl(Endpoint):
         return (self.replies.pop(0) if self.replies else 200), b""
 
     @property
-    def answers(self) -> list[dict[str, Any]]:
+    def responses(self) -> list[dict[str, Any]]:
         return [json.loads(body) for body in self.bodies]
 
     def event(self, operation: str = "Create", **changes: Any) -> dict[str, Any]:
-        return event(operation, **{"ResponseURL": f"{self.url}/answer?token=bearer"} | changes)
+        return event(operation, **{"ResponseURL": f"{self.url}/response?token=bearer"} | changes)
 
 
 @pytest.fixture
@@ -108,9 +108,9 @@ def crash(*_: object) -> Any:
     raise KeyError("missing")
 
 
-def responding(work: Callable[[Request], Response], primary: str = "") -> CustomResource:
+def responding(work: Callable[[Request], Response], failed_id: str = "id") -> CustomResource:
     """Our adapter around a service that does nothing but this."""
-    service: Any = SimpleNamespace(primary=primary, handle=lambda request, _: work(request))
+    service: Any = SimpleNamespace(failed_id=lambda request: failed_id, handle=lambda request, _: work(request))
     return CustomResource(service)
 
 
@@ -127,109 +127,109 @@ def secret(url: ResponseUrl) -> str:
     return str(client(url.model, PRIMARY).create_secret(Name="app/database", SecretString="hunter2")["ARN"])
 
 
-# One answer, well formed, whatever happens.
+# One response, well formed, whatever happens.
 
 
-def assert_well_formed(answer: dict[str, Any], status: str) -> None:
-    assert answer["Status"] == status
-    assert answer["PhysicalResourceId"]
-    assert (answer["StackId"], answer["RequestId"], answer["LogicalResourceId"]) == (
+def assert_well_formed(response: dict[str, Any], status: str) -> None:
+    assert response["Status"] == status
+    assert response["PhysicalResourceId"]
+    assert (response["StackId"], response["RequestId"], response["LogicalResourceId"]) == (
         event()["StackId"],
         "request",
         "Replication",
     )
-    assert bool(answer.get("Reason")) == (status == "FAILED")
-    assert all(isinstance(value, str) for value in answer.get("Data", {}).values())
+    assert bool(response.get("Reason")) == (status == "FAILED")
+    assert all(isinstance(value, str) for value in response.get("Data", {}).values())
 
 
-def test_one_answer_for_a_success(url: ResponseUrl) -> None:
+def test_one_response_to_a_success(url: ResponseUrl) -> None:
     arn = secret(url)
     handler(url.event(), context())
-    (answer,) = url.answers
-    assert_well_formed(answer, "SUCCESS")
-    assert answer["PhysicalResourceId"] == arn
-    assert answer["Data"]["Status.eu-west-3"] == "InSync"
+    (response,) = url.responses
+    assert_well_formed(response, "SUCCESS")
+    assert response["PhysicalResourceId"] == arn
+    assert response["Data"]["Status.eu-west-3"] == "InSync"
 
 
-def test_one_answer_for_a_failure(url: ResponseUrl) -> None:
+def test_one_response_to_a_failure(url: ResponseUrl) -> None:
     handler(url.event(), context())
-    (answer,) = url.answers
-    assert_well_formed(answer, "FAILED")
-    assert "can't find the specified secret" in answer["Reason"]
+    (response,) = url.responses
+    assert_well_formed(response, "FAILED")
+    assert "can't find the specified secret" in response["Reason"]
 
 
-def test_one_answer_for_a_crash(url: ResponseUrl) -> None:
+def test_one_response_to_a_crash(url: ResponseUrl) -> None:
     responding(crash)(url.event(), context())
-    (answer,) = url.answers
-    assert_well_formed(answer, "FAILED")
-    assert answer["Reason"].startswith("unexpected KeyError: 'missing'")
+    (response,) = url.responses
+    assert_well_formed(response, "FAILED")
+    assert response["Reason"].startswith("unexpected KeyError: 'missing'")
 
 
 @pytest.mark.parametrize("missing", ["RequestType", "ResourceProperties", "ResourceType"])
-def test_one_answer_for_an_event_that_lacks_what_the_answer_does_not_need(url: ResponseUrl, missing: str) -> None:
+def test_one_response_to_an_event_that_lacks_an_optional_key(url: ResponseUrl, missing: str) -> None:
     secret(url)
     request = url.event()
     del request[missing]
     handler(request, context())
-    (answer,) = url.answers
-    assert_well_formed(answer, "SUCCESS" if missing == "ResourceType" else "FAILED")
+    (response,) = url.responses
+    assert_well_formed(response, "SUCCESS" if missing == "ResourceType" else "FAILED")
 
 
 @pytest.mark.parametrize("missing", ["ResponseURL", "StackId", "RequestId", "LogicalResourceId"])
-def test_no_answer_and_an_error_for_an_event_that_cannot_be_answered(url: ResponseUrl, missing: str) -> None:
+def test_an_event_without_a_way_to_respond_raises_an_error(url: ResponseUrl, missing: str) -> None:
     request = url.event()
     del request[missing]
     with pytest.raises(MalformedEventError, match=missing):
         handler(request, context())
-    assert url.answers == []
+    assert url.responses == []
 
 
-def test_one_answer_for_a_timeout_with_the_real_id(url: ResponseUrl, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The guard answers on another thread; the work, when it ends at last, does not answer again."""
+def test_one_response_to_a_timeout_with_the_real_id(url: ResponseUrl, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The guard responds on another thread; the work, when it ends, does not respond again."""
     monkeypatch.setattr(cloudformation, "GUARD_MARGIN", 0.5)
 
-    responding(slowly, primary="arn:known")(url.event(), context(seconds=0.8))
-    (answer,) = url.answers
-    assert_well_formed(answer, "FAILED")
-    assert answer["PhysicalResourceId"] == "arn:known"
-    assert "timed out" in answer["Reason"]
+    responding(slowly, failed_id="arn:known")(url.event(), context(seconds=0.8))
+    (response,) = url.responses
+    assert_well_formed(response, "FAILED")
+    assert response["PhysicalResourceId"] == "arn:known"
+    assert "timed out" in response["Reason"]
 
 
 def test_our_own_deadline_comes_before_the_guards(url: ResponseUrl) -> None:
     secret(url)
     url.model.script.stall()
     handler(url.event(), context(seconds=17))
-    (answer,) = url.answers
-    assert "not finished after 2 s: eu-west-3 InProgress" in answer["Reason"]
+    (response,) = url.responses
+    assert "not finished after 2 s: eu-west-3 InProgress" in response["Reason"]
 
 
 # The traps, by their number in docs/protocol.md.
 
 
-def test_c1_answers_once(url: ResponseUrl, plain: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_c1_responds_once(url: ResponseUrl, plain: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     plain(lambda *_: time.sleep(1.0))(url.event(), context(seconds=0.8))
-    assert len(url.answers) == 2
+    assert len(url.responses) == 2
     url.bodies.clear()
     monkeypatch.setattr(cloudformation, "GUARD_MARGIN", 0.5)
     responding(slowly)(url.event(), context(seconds=0.8))
-    assert len(url.answers) == 1
+    assert len(url.responses) == 1
 
 
 def test_c2_the_id_is_never_empty_nor_random(url: ResponseUrl, plain: Callable[..., Any]) -> None:
     plain(lambda *_: time.sleep(0.5))(url.event(), context(seconds=0.7))
-    assert url.answers[0]["PhysicalResourceId"] == ""
+    assert url.responses[0]["PhysicalResourceId"] == ""
     url.bodies.clear()
     for _ in range(2):
         plain(crash)(url.event(), context())
-    assert url.answers[0]["PhysicalResourceId"] != url.answers[1]["PhysicalResourceId"]
+    assert url.responses[0]["PhysicalResourceId"] != url.responses[1]["PhysicalResourceId"]
     url.bodies.clear()
     for _ in range(2):
         responding(crash)(url.event(), context())
-    assert url.answers[0]["PhysicalResourceId"] == url.answers[1]["PhysicalResourceId"] != ""
+    assert url.responses[0]["PhysicalResourceId"] == url.responses[1]["PhysicalResourceId"] != ""
 
 
 @pytest.mark.parametrize("status", [403, 503])
-def test_c3_a_refused_put_is_no_success(url: ResponseUrl, plain: Callable[..., Any], status: int) -> None:
+def test_c3_a_rejected_put_is_not_a_success(url: ResponseUrl, plain: Callable[..., Any], status: int) -> None:
     url.replies = [status]
     plain(lambda *_: "id")(url.event(), context())
     url.replies = [status] * 3
@@ -237,13 +237,13 @@ def test_c3_a_refused_put_is_no_success(url: ResponseUrl, plain: Callable[..., A
         responding(with_id)(url.event(), context())
 
 
-def test_c3_a_passing_refusal_is_tried_again(url: ResponseUrl) -> None:
+def test_c3_a_server_error_is_retried(url: ResponseUrl) -> None:
     url.replies = [503, 200]
     responding(with_id)(url.event(), context())
-    assert len(url.answers) == 2
+    assert len(url.responses) == 2
 
 
-def test_c3_a_put_that_hangs_is_given_up(
+def test_c3_a_put_that_hangs_times_out(
     url: ResponseUrl, plain: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url.delay = PLAIN_SECONDS
@@ -257,7 +257,7 @@ def test_c3_a_put_that_hangs_is_given_up(
     assert time.monotonic() - started < 3
 
 
-def test_c3_an_empty_test_event_is_refused_at_once(
+def test_c3_an_empty_test_event_is_rejected_immediately(
     url: ResponseUrl, plain: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Endless(BaseException):
@@ -282,24 +282,24 @@ def test_c4_a_body_that_is_not_json_is_a_failure_that_names_the_request(
 ) -> None:
     helper: Any = plain(lambda *_: helper.Data.update(when=datetime.now(UTC)))
     helper(url.event(), context())
-    assert "StackId" not in url.answers[0]
+    assert "StackId" not in url.responses[0]
     url.bodies.clear()
     wrong: Any = datetime.now(UTC)
     responding(lambda request: failed(request, wrong, "because"))(url.event(), context())
-    assert_well_formed(url.answers[0], "FAILED")
+    assert_well_formed(url.responses[0], "FAILED")
 
 
-def test_c4_the_reason_keeps_its_telling_beginning(url: ResponseUrl, plain: Callable[..., Any]) -> None:
+def test_c4_a_long_reason_keeps_its_beginning(url: ResponseUrl, plain: Callable[..., Any]) -> None:
     reason = "NotStabilized: eu-west-3 failed because " + "x" * 2000
 
     def fail(*_: object) -> None:
         raise ValueError(reason)
 
     plain(fail)(url.event(), context())
-    assert "eu-west-3" not in url.answers[0]["Reason"]
+    assert "eu-west-3" not in url.responses[0]["Reason"]
     responding(lambda request: failed(request, "id", reason))(url.event(), context())
-    assert url.answers[1]["Reason"].startswith("NotStabilized: eu-west-3 failed")
-    assert 980 < len(url.answers[1]["Reason"]) <= 1000
+    assert url.responses[1]["Reason"].startswith("NotStabilized: eu-west-3 failed")
+    assert 980 < len(url.responses[1]["Reason"]) <= 1000
 
 
 @pytest.mark.shows_a_leak
@@ -321,20 +321,20 @@ def test_c5_neither_event_nor_response_url_is_logged_at_any_level(
     assert "bearer" not in caplog.text
 
 
-def test_c6_nothing_is_left_of_the_request_before(url: ResponseUrl, plain: Callable[..., Any]) -> None:
+def test_c6_nothing_is_left_of_the_previous_request(url: ResponseUrl, plain: Callable[..., Any]) -> None:
     helper: Any = plain(lambda *_: setattr(helper, "NoEcho", True))
     helper(url.event(), context())
     broken = url.event(RequestId="second")
     del broken["LogicalResourceId"]
     helper(broken, context())
-    assert len(url.answers) == 2, "crhelper answers a broken event at the URL of the one before"
+    assert len(url.responses) == 2, "crhelper responds to a broken event at the URL of the one before"
     url.bodies.clear()
     secret(url)
     handler(url.event(), context())
     with pytest.raises(MalformedEventError):
         handler(broken, context())
-    assert len(url.answers) == 1
-    assert "NoEcho" not in url.answers[0]
+    assert len(url.responses) == 1
+    assert "NoEcho" not in url.responses[0]
 
 
 def test_c7_no_client_is_made_and_a_delete_does_not_sleep(
@@ -353,15 +353,15 @@ def test_c7_no_client_is_made_and_a_delete_does_not_sleep(
     assert (made, slept) == ([], [])
 
 
-def test_c8_a_request_that_nobody_handles_fails(url: ResponseUrl, plain: Callable[..., Any]) -> None:
+def test_c8_a_request_without_a_function_fails(url: ResponseUrl, plain: Callable[..., Any]) -> None:
     plain(None)(url.event(), context())
-    assert url.answers[0]["Status"] == "SUCCESS"
+    assert url.responses[0]["Status"] == "SUCCESS"
     handler(url.event("Frobnicate"), context())
-    assert_well_formed(url.answers[1], "FAILED")
-    assert "RequestType is 'Frobnicate': use Create, Update or Delete" in url.answers[1]["Reason"]
+    assert_well_formed(url.responses[1], "FAILED")
+    assert "RequestType is 'Frobnicate': use Create, Update or Delete" in url.responses[1]["Reason"]
 
 
-def test_c8_an_answer_that_was_lost_reaches_lambdas_error_metric(url: ResponseUrl, plain: Callable[..., Any]) -> None:
+def test_c8_a_lost_response_reaches_lambdas_error_metric(url: ResponseUrl, plain: Callable[..., Any]) -> None:
     url.replies = [403, 403]
     plain(lambda *_: "id")(url.event(), context())
     with pytest.raises(ResponseNotDeliveredError):
@@ -381,7 +381,7 @@ def test_c9_there_is_no_polling(url: ResponseUrl, plain: Callable[..., Any], mon
     ours = responding(with_id)
     ours.poll_create(lambda *_: True)
     ours(url.event(), context())
-    assert [answer["Reason"] for answer in url.answers] == ["because"]
+    assert [response["Reason"] for response in url.responses] == ["because"]
     assert len(stored) == 1
 
 
@@ -395,7 +395,7 @@ _BUCKET = "https://cloudformation-custom-resource-response"
         f"{_BUCKET}-useast1.s3.amazonaws.com/x?y",
         f"{_BUCKET}-cnnorth1.s3.cn-north-1.amazonaws.com.cn/x",
         "https://a-partition-of-the-future.example/x",
-        "http://127.0.0.1:4566/_answer/1",
+        "http://127.0.0.1:4566/_response/1",
     ],
 )
 def test_responses_go_to_https_and_to_the_local_endpoint(monkeypatch: pytest.MonkeyPatch, good: str) -> None:
@@ -447,7 +447,7 @@ def test_the_bundle_runs_by_itself_and_its_log_holds_neither_url_nor_value(url: 
         input=json.dumps(events), text=True, capture_output=True, env=environment, cwd=ROOT / "build", check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert [answer["Status"] for answer in url.answers] == ["SUCCESS"] * 3, url.answers
+    assert [response["Status"] for response in url.responses] == ["SUCCESS"] * 3, url.responses
     log = done.stdout + done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     told = [line for line in lines if "_aws" not in line]
@@ -459,8 +459,8 @@ def test_the_bundle_runs_by_itself_and_its_log_holds_neither_url_nor_value(url: 
         (event()["StackId"], "Replication", arn)
     }
     measured = [line for line in lines if "_aws" in line]
-    assert [(line["request_type"], line["ReplicasInSync"], line["ResponsesFailed"]) for line in measured] == [
-        ("Create", [1.0], [0.0]), ("Update", [1.0], [0.0]), ("Delete", [0.0], [0.0]),
+    assert [(line["request_type"], line.get("ReplicasInSync"), line["ResponsesFailed"]) for line in measured] == [
+        ("Create", [1.0], [0.0]), ("Update", [1.0], [0.0]), ("Delete", None, [0.0]),
     ]  # fmt: skip
     by = [line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] for line in measured]
     assert by == [[["service"], ["service", "request_type"]]] * 3
@@ -469,7 +469,7 @@ def test_the_bundle_runs_by_itself_and_its_log_holds_neither_url_nor_value(url: 
     assert "hunter2" not in log
 
 
-def test_many_requests_at_once_each_get_their_own_answer(url: ResponseUrl) -> None:
+def test_concurrent_requests_each_get_their_own_response(url: ResponseUrl) -> None:
     """One Lambda environment serves one request at a time; this is stricter."""
     threads = [
         threading.Thread(
@@ -482,6 +482,6 @@ def test_many_requests_at_once_each_get_their_own_answer(url: ResponseUrl) -> No
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted((a["RequestId"], a["PhysicalResourceId"]) for a in url.answers) == [
+    assert sorted((a["RequestId"], a["PhysicalResourceId"]) for a in url.responses) == [
         (str(n), str(n)) for n in range(8)
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from secret_replication.errors import AccessDeniedError
+from secret_replication.errors import AccessDeniedError, RejectedError
 from tests.helpers.world import World, event
 
 
@@ -11,9 +11,6 @@ def test_a_create_counts_what_is_in_sync_and_how_long_it_took(world: World) -> N
     world.succeed(event(regions=("eu-west-3", "us-east-1")))
     assert world.metrics == {
         "ReplicasInSync": 2,
-        "ReplicasFailed": 0,
-        "ReplicasUnverified": 0,
-        "ReplicasUnowned": 0,
         "SecondsToInSync": world.clock.now() - started,
     }
 
@@ -21,7 +18,7 @@ def test_a_create_counts_what_is_in_sync_and_how_long_it_took(world: World) -> N
 def test_a_failure_counts_what_failed_and_takes_no_time(world: World) -> None:
     world.create(region="us-east-1")
     world.fail(event(regions=("eu-west-3", "us-east-1")))
-    assert world.metrics == {"ReplicasInSync": 1, "ReplicasFailed": 1, "ReplicasUnverified": 0, "ReplicasUnowned": 0}
+    assert world.metrics == {"ReplicasInSync": 1, "ReplicasFailed": 1}
 
 
 def test_a_delete_counts_the_regions_that_it_could_not_ask(world: World) -> None:
@@ -33,7 +30,7 @@ def test_a_delete_counts_the_regions_that_it_could_not_ask(world: World) -> None
 
     world.journal.before = deny
     world.succeed(event("Delete", PhysicalResourceId=world.arn))
-    assert world.metrics == {"ReplicasInSync": 0, "ReplicasFailed": 0, "ReplicasUnverified": 1, "ReplicasUnowned": 0}
+    assert world.metrics == {"ReplicasUnverified": 1}
     (warning,) = [(line, keys) for line, keys in world.log.lines if "could not verify" in line]
     assert warning[1]["region"] == "eu-west-3"
 
@@ -56,3 +53,37 @@ def test_the_last_line_says_how_it_ended(world: World) -> None:
     assert world.log.lines[-1][0] == "Create of Replication: done"
     world.serve(event("Update", SecretId="missing"))
     assert world.log.lines[-1][0].startswith("Update of Replication: NotFound: ")
+
+
+def test_each_retry_is_logged_with_the_words_of_aws(world: World) -> None:
+    """Otherwise the log says for minutes what is repeated, and not why."""
+    denied = "AccessDeniedException: not authorized to perform: kms:Decrypt"
+
+    def deny(call: str) -> None:
+        if call.startswith("replicate"):
+            raise AccessDeniedError(denied)
+
+    world.journal.before = deny
+    world.fail(event())
+    retries = [line for line, keys in world.log.lines if keys["action"] == "RETRY"]
+    assert len(retries) > 2
+    assert all(denied in line for line in retries)
+
+
+def test_a_failed_replica_that_is_replicated_again_is_logged_with_its_status_message(world: World) -> None:
+    message = "Access to KMS key alias/app is not allowed."
+    world.model.script.fail(message, region="eu-west-3")
+    world.fail(event())
+    repairs = [line for line, keys in world.log.lines if keys["action"] == "REPLICATE"]
+    assert repairs
+    assert all(message in line for line in repairs)
+
+
+def test_a_rejected_call_is_logged(world: World) -> None:
+    def reject(call: str) -> None:
+        if call.startswith("replicate"):
+            raise RejectedError("InvalidParameterException: Invalid replica region.")
+
+    world.journal.before = reject
+    world.fail(event())
+    assert [keys["region"] for line, keys in world.log.lines if "Invalid replica region" in line][:1] == ["eu-west-3"]

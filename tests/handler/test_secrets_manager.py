@@ -70,11 +70,27 @@ def test_an_error_keeps_awss_message_and_names_the_call_and_region(
     with pytest.raises(ReplicationError) as raised:
         aws.describe(ARN.in_region("eu-west-3"))
     assert type(raised.value) is kind
-    assert "describe_secret on arn:aws:secretsmanager:eu-west-3:000000000000:secret:app-abcdef in eu-west-3" in str(
+    assert "describe_secret in eu-west-3 on arn:aws:secretsmanager:eu-west-3:000000000000:secret:app-abcdef" in str(
         raised.value
     )
     if isinstance(error, ClientError):
         assert error.response["Error"]["Message"] in str(raised.value)
+
+
+class RaisesOnWrites:
+    def replicate_secret_to_regions(self, **_: object) -> None:
+        raise client_error("AccessDeniedException")
+
+    remove_regions_from_replication = replicate_secret_to_regions
+
+
+def test_an_error_about_replicas_names_their_regions() -> None:
+    aws = Boto3SecretsManager(PRIMARY, lambda *_: RaisesOnWrites())
+    named = r"in us-west-2 on .*app-abcdef, for eu-west-3, us-east-1"
+    with pytest.raises(AccessDeniedError, match=named):
+        aws.replicate(ARN, {"us-east-1": None, "eu-west-3": None}, force=False)
+    with pytest.raises(AccessDeniedError, match=named):
+        aws.remove(ARN, {"us-east-1", "eu-west-3"})
 
 
 def test_a_truncated_response_is_retryable() -> None:

@@ -30,7 +30,7 @@ def test_a_value_does_not_break_out_of_its_property(operation: str, where: str, 
     check(event(operation, PhysicalResourceId="id", **changes.get(where, {where: value})))
 
 
-def test_a_secret_of_another_account_is_refused_where_it_is_and_nothing_is_written(world: World) -> None:
+def test_a_secret_of_another_account_is_rejected_and_nothing_is_written(world: World) -> None:
     reason = world.fail(event(SecretId=OTHER_ACCOUNT))
     assert "can't find the specified secret" in reason
     assert world.journal.writes == []

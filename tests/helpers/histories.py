@@ -28,7 +28,7 @@ LOGICAL_IDS = ("One", "Two", "Three")
 KEYS = ("", "key-1", "alias/one", "alias/two")
 ALIASES = {alias: f"arn:aws:kms:eu-west-3:000000000000:key/{alias[6:]}" for alias in KEYS[2:]}
 CALLS = ("describe", "tag", "replicate", "remove", "untag", "promote")
-KINDS = ("denied", "unavailable", "answer lost", "crash before", "crash after")
+KINDS = ("denied", "unavailable", "response lost", "crash before", "crash after")
 TROUBLE = ("network error", "Access to KMS key is not allowed.", "stalled")
 POLICIES = ("Delete", "Delete", "Delete", "Retain", "Promote")
 # F25: how old reads may be, and how long a person waits until no read can miss what was done.
@@ -54,7 +54,7 @@ class Fault:
             raise Crash
         if (self.kind, when) == ("denied", "before"):
             raise AccessDeniedError("AccessDeniedException: scripted")
-        if (self.kind, when) in {("unavailable", "before"), ("answer lost", "after")}:
+        if (self.kind, when) in {("unavailable", "before"), ("response lost", "after")}:
             raise UnavailableError("InternalServiceError: scripted")
 
 
@@ -131,8 +131,8 @@ class Acts(RuleBasedStateMachine):
         if self.seed is None:
             return self.world.deliver(request)
         turns = Turns(self.world.clock, random.Random(self.seed).randrange)
-        answer: dict[str, Any] = turns.take([lambda clock: self.world.deliver(request, clock)] * 2)[0]
-        return answer
+        response: dict[str, Any] = turns.take([lambda clock: self.world.deliver(request, clock)] * 2)[0]
+        return response
 
     def with_arns(self, template: Template) -> Template:
         for properties in template.values():
@@ -154,9 +154,9 @@ class Acts(RuleBasedStateMachine):
         is_over = []
 
         def creating(clock: Clock) -> Any:
-            answer = self.world.deliver(create, clock)
+            response = self.world.deliver(create, clock)
             is_over.append(True)
-            return answer
+            return response
 
         def deleting(clock: Clock) -> Any:
             # What is deleted before anything was tagged, and then made, is not known to anyone.
@@ -250,8 +250,8 @@ class Histories(Acts):
             return
         self.seed = seed
         with self.acting(name, template, [], may_fail=False) as stack:
-            _, answer = self.create_and_delete(stack, *new, pause)
-            assert answer["Status"] == "SUCCESS", answer["Reason"]
+            _, response = self.create_and_delete(stack, *new, pause)
+            assert response["Status"] == "SUCCESS", response["Reason"]
             assert not self.ledger.tagged(stack.id, new[0])
             # What the Create added after the Delete had observed, the Create has removed.
             self.world.clock.sleep(GONE)
@@ -259,9 +259,9 @@ class Histories(Acts):
 
     @rule(name=stacks)
     def deliver_again(self, name: str) -> None:
-        for logical_id, (request, answer) in list(self.stacks[name].last.items()):
+        for logical_id, (request, response) in list(self.stacks[name].last.items()):
             if (name, logical_id) in self.ledger.good:
-                assert self.world.deliver(request) == answer
+                assert self.world.deliver(request) == response
                 assert self.world.journal.writes == [], "nothing to change, nothing written"
 
     # What people do.

@@ -1,4 +1,4 @@
-"""Events that nobody would send: whatever comes, CloudFormation is answered or the event is refused, and no crash."""
+"""Events that nobody would send: whatever comes, CloudFormation is responded or the event is refused, and no crash."""
 
 from __future__ import annotations
 
@@ -64,18 +64,18 @@ def events(draw: st.DrawFn) -> Any:
 
 
 def check(request: Any) -> None:
-    """It is answered as CloudFormation asks for, or refused, and nothing but the secret that it names is touched."""
+    """It is responded as CloudFormation asks for, or refused, and nothing but the secret that it names is touched."""
     world = World(direct=True)
     bystander = world.create("app/other")
     before = repr(world.model.find(PRIMARY, bystander))
     try:
-        answer = world.deliver(request)
+        response = world.deliver(request)
     except MalformedEventError:
-        answer = None
+        response = None
     else:
-        assert answer is not None, "no answer"
-        assert answer["Status"] in ("SUCCESS", "FAILED")
-        assert answer["PhysicalResourceId"]
-        assert answer["Status"] == "SUCCESS" or answer["Reason"]
-        assert len(json.dumps(answer, separators=(",", ":"))) <= MAX_BYTES
+        assert response is not None, "no response"
+        assert response["Status"] in ("SUCCESS", "FAILED")
+        assert response["PhysicalResourceId"]
+        assert response["Status"] == "SUCCESS" or response["Reason"]
+        assert len(json.dumps(response, separators=(",", ":"))) <= MAX_BYTES
     assert repr(world.model.find(PRIMARY, bystander)) == before

@@ -12,7 +12,7 @@ from tests.helpers.world import event
 
 Properties = Mapping[str, Any]
 Template = Mapping[str, Properties]
-# The answer to a request, None where none came: then it has failed, and its id was never learnt.
+# The response to a request, None where none came: then it has failed, and its id was never learnt.
 Deliver = Callable[[dict[str, Any]], dict[str, Any] | None]
 
 # How often a clean-up is tried before CloudFormation forgets about it.
@@ -36,11 +36,11 @@ class Stack:
 
     Args:
         name: its name; its id is made of it.
-        deliver: delivers a request, and returns the answer.
-        failed_id_counts: P11, whether the id in a FAILED answer to an Update becomes the resource's.
+        deliver: delivers a request, and returns the response.
+        failed_id_counts: P11, whether the id in a FAILED response to an Update becomes the resource's.
 
     ``reason``: why the last ``deploy`` failed, or empty. ``forgotten``: clean-ups that failed for good. ``last``: each
-    resource's last Create or Update, and its answer.
+    resource's last Create or Update, and its response.
     """
 
     def __init__(self, name: str, deliver: Deliver, *, failed_id_counts: bool = False) -> None:
@@ -132,13 +132,13 @@ class Stack:
             asked = self.request("Update", logical_id, properties, known.physical_id, known.properties)
         else:
             asked = self.request("Create", logical_id, properties)
-        answer = self._send(asked)
-        succeeded: bool = answer["Status"] == "SUCCESS"
+        response = self._send(asked)
+        succeeded: bool = response["Status"] == "SUCCESS"
         if succeeded or known is None:
-            self.resources[logical_id] = Resource(answer["PhysicalResourceId"], properties)
+            self.resources[logical_id] = Resource(response["PhysicalResourceId"], properties)
         elif self._failed_id_counts:
-            self.resources[logical_id] = Resource(answer["PhysicalResourceId"], known.properties)
-        self.reason = self.reason or answer.get("Reason", "")
+            self.resources[logical_id] = Resource(response["PhysicalResourceId"], known.properties)
+        self.reason = self.reason or response.get("Reason", "")
         return succeeded
 
     def _roll_back(self, before: Mapping[str, Resource], tried: dict[str, Properties]) -> None:
@@ -152,18 +152,18 @@ class Stack:
 
     def _restore(self, logical_id: str, old: Resource, tried: Properties) -> None:
         now = self.resources[logical_id].physical_id
-        answer = self._send(self.request("Update", logical_id, old.properties, now, tried))
-        if answer["Status"] == "FAILED":
-            raise RollbackFailedError(answer["Reason"])
-        self.resources[logical_id] = Resource(answer["PhysicalResourceId"], old.properties)
-        if answer["PhysicalResourceId"] != now:
+        response = self._send(self.request("Update", logical_id, old.properties, now, tried))
+        if response["Status"] == "FAILED":
+            raise RollbackFailedError(response["Reason"])
+        self.resources[logical_id] = Resource(response["PhysicalResourceId"], old.properties)
+        if response["PhysicalResourceId"] != now:
             self._clean_up(logical_id, Resource(now, tried))
 
     def _delete(self, logical_id: str) -> None:
         known = self.resources[logical_id]
-        answer = self._send(self.request("Delete", logical_id, known.properties, known.physical_id))
-        if answer["Status"] == "FAILED":
-            raise RollbackFailedError(answer["Reason"])
+        response = self._send(self.request("Delete", logical_id, known.properties, known.physical_id))
+        if response["Status"] == "FAILED":
+            raise RollbackFailedError(response["Reason"])
         del self.resources[logical_id], self.last[logical_id]
 
     def _end(self) -> None:
@@ -177,10 +177,10 @@ class Stack:
         self.forgotten.append(old)
 
     def _send(self, asked: dict[str, Any]) -> dict[str, Any]:
-        answer, logical_id = self._deliver(asked), asked["LogicalResourceId"]
-        if answer is None:
+        response, logical_id = self._deliver(asked), asked["LogicalResourceId"]
+        if response is None:
             known = asked.get("PhysicalResourceId") or self.invented_id(logical_id)
-            answer = {"Status": "FAILED", "Reason": "no answer", "PhysicalResourceId": known}
+            response = {"Status": "FAILED", "Reason": "no response", "PhysicalResourceId": known}
         if asked["RequestType"] != "Delete":
-            self.last[logical_id] = asked, answer
-        return answer
+            self.last[logical_id] = asked, response
+        return response

@@ -43,7 +43,7 @@ def event(operation: str = "Create", regions: object = ("eu-west-3",), **changes
     } | {name: value for name, value in changes.items() if name not in own}
     return {
         "RequestType": operation,
-        "ResponseURL": "https://cloudformation-custom-resource-response-uswest2.s3.us-west-2.amazonaws.com/answer?token=bearer",
+        "ResponseURL": "https://cloudformation-custom-resource-response-uswest2.s3.us-west-2.amazonaws.com/response?token=bearer",
         "StackId": STACK,
         "RequestId": "request",
         "ResourceType": "Custom::ReplicatedSecret",
@@ -123,9 +123,9 @@ class Journal:
     def _noted(self, call: str, make: Callable[[], Any]) -> Any:
         self.before(call)
         self.calls.append(call)
-        answer = make()
+        response = make()
         self.after(call)
-        return answer
+        return response
 
 
 def _list(names: Any) -> str:
@@ -145,11 +145,11 @@ class Direct:
             try:
                 return self._model.call(self._region, operation, parameters)
             except ApiError as error:
-                answer: Any = {
+                response: Any = {
                     "Error": {"Code": error.code, "Message": error.message},
                     "ResponseMetadata": {"HTTPStatusCode": error.status},
                 }
-                raise ClientError(answer, operation) from error
+                raise ClientError(response, operation) from error
             except AnswerLostError as error:
                 raise ConnectionClosedError(endpoint_url="") from error
 
@@ -240,9 +240,9 @@ class World:
             except Crash:
                 resource._timer.cancel()
                 continue
-            (answer,) = sent
-            assert len(answer) <= MAX_BYTES
-            decoded: dict[str, Any] = json.loads(answer)
+            (response,) = sent
+            assert len(response) <= MAX_BYTES
+            decoded: dict[str, Any] = json.loads(response)
             return decoded
         assert not sent
         # P3: CloudFormation waits for an hour.
@@ -251,15 +251,15 @@ class World:
 
     def succeed(self, request: dict[str, Any]) -> Response:
         """Serve a request that must succeed."""
-        answer = self.serve(request)
-        assert answer.reason == ""
-        return answer
+        response = self.serve(request)
+        assert response.reason == ""
+        return response
 
     def fail(self, request: dict[str, Any], seconds: float = LAMBDA_SECONDS) -> str:
         """Serve a request that must fail; the reason."""
-        answer = self.serve(request, seconds)
-        assert answer.reason, "succeeded"
-        return answer.reason
+        response = self.serve(request, seconds)
+        assert response.reason, "succeeded"
+        return response.reason
 
     def statuses(self) -> dict[str, str]:
         """The primary's list: Region to status."""
@@ -277,6 +277,6 @@ class World:
         return self.model.find(region, "app/database") is not None
 
 
-def status_of(answer: Response) -> dict[str, str]:
-    """The answer's ReplicationStatus: Region to status."""
-    return {entry["Region"]: entry["Status"] for entry in json.loads(answer.data["ReplicationStatus"])}
+def status_of(response: Response) -> dict[str, str]:
+    """The response's ReplicationStatus: Region to status."""
+    return {entry["Region"]: entry["Status"] for entry in json.loads(response.data["ReplicationStatus"])}

@@ -56,6 +56,15 @@ MESSAGES = [
 ]
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_a_name_conflict_is_resolved_by_a_command_that_also_deletes_a_scheduled_secret(force: bool) -> None:
+    reason = advised("Replication failed: Secret name app/db already exists in region eu-west-3.", force=force)
+    assert "aws secretsmanager delete-secret --region eu-west-3 --secret-id app/db --force-delete" in reason
+    assert "loses its value" in reason
+    assert "even if it is scheduled for deletion" in reason
+    assert ("set ForceOverwriteReplicaSecret" in reason) != force
+
+
 @pytest.mark.parametrize(("message", "retries", "advice"), MESSAGES, ids=[message[:30] for message, *_ in MESSAGES])
 def test_each_message_says_what_to_do_and_how_often_to_try(message: str, retries: int | None, advice: str) -> None:
     assert advice_for(FAILED + message).retries == retries

@@ -49,10 +49,10 @@ class Aws:
         return self.key
 
 
-def observer(aws: Aws, **replicas: str | None) -> Observer:
+def observer(aws: Aws, clock: VirtualClock | None = None, **replicas: str | None) -> Observer:
     port: Any = aws
     desired = Desired(OWNER, ARN, {region.replace("_", "-"): key for region, key in replicas.items()})
-    return Observer(port, desired, VirtualClock())
+    return Observer(port, desired, clock or VirtualClock())
 
 
 @pytest.mark.parametrize(
@@ -104,10 +104,10 @@ def test_one_that_is_being_removed_says_nothing_of_listed_and_declared_ones() ->
 
 
 def test_a_response_is_kept_until_the_round_ends_or_it_is_too_old() -> None:
-    aws = Aws(STANDALONE)
-    watcher = observer(aws)
+    aws, clock = Aws(STANDALONE), VirtualClock()
+    watcher = observer(aws, clock)
     for seconds, count in ((0, 1), (FRESH, 1), (1, 2), (0, 2)):
-        watcher.clock.sleep(seconds)
+        clock.sleep(seconds)
         watcher.ask(Observed(ARN), ["eu-west-3"])
         assert len(aws.asked) == count
     watcher.forget()

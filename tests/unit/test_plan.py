@@ -283,7 +283,7 @@ def test_a_dropped_region_is_planned_beside_the_declared_ones() -> None:
 
 
 def test_the_regions_of_a_step_are_sorted() -> None:
-    made = Plan({"us-east-1": Step.ADD, "sa-east-1": Step.WAIT, "eu-west-3": Step.ADD})
+    made = Plan({"us-east-1": Step.ADD, "sa-east-1": Step.WAIT, "eu-west-3": Step.ADD}, {})
     assert made.regions(Step.ADD) == ["eu-west-3", "us-east-1"]
 
 

@@ -61,6 +61,11 @@ def test_every_region_of_every_partition_is_accepted() -> None:
     assert list(declared(regions=regions).replicas) == regions
 
 
+@pytest.mark.parametrize(("regions", "declared_ones"), [([""], []), (["", "eu-west-3", ""], ["eu-west-3"])])
+def test_blank_entries_of_a_parameter_are_ignored(regions: list[str], declared_ones: list[str]) -> None:
+    assert list(declared(regions=regions).replicas) == declared_ones
+
+
 @pytest.mark.parametrize(("text", "value"), [("true", True), ("True", True), ("false", False), (True, True)])
 def test_booleans_arrive_as_strings(text: object, value: bool) -> None:
     assert declared(ForceOverwriteReplicaSecret=text).force is value
@@ -83,7 +88,10 @@ OWN = "this is the primary's own Region; list only other Regions"
         ({"regions": None}, f"ReplicaRegions is None: {LIST}"),
         ({"regions": "eu-west-3"}, f"ReplicaRegions is 'eu-west-3': {LIST}"),
         ({"regions": ["Europe"]}, f"ReplicaRegions[0].Region is 'Europe': {NAME}"),
-        ({"regions": [{}]}, f"ReplicaRegions[0].Region is None: {NAME}"),
+        (
+            {"regions": [{}]},
+            "ReplicaRegions[0] is {}: it has no Region. To omit it by a condition, put !If around the entry",
+        ),
         ({"regions": ["eu-west-3\n"]}, f"ReplicaRegions[0].Region is 'eu-west-3\\n': {NAME}"),
         (
             {"SecretId": f"{ARN}:password::"},

@@ -11,7 +11,7 @@ def test_a_finding_with_a_reason_is_settled() -> None:
     assert judge({FOUND: {"New"}}, {FOUND: "because"}) == []
 
 
-def test_a_finding_without_a_reason_is_not() -> None:
+def test_a_finding_without_a_reason_is_not_settled() -> None:
     (problem,) = judge({FOUND: {"New", "Keys"}}, {FOUND._replace(at="Elsewhere"): "because"})[:1]
     assert problem.startswith("checkov: CKV_AWS_117 at ReplicatedSecretProvider/Handler in Keys, New: settle it")
 

@@ -67,7 +67,7 @@ def test_a_scripted_failure_applies_to_key_changes_too(world: World, how: str) -
     assert replicate(world, key="key-1").startswith("InProgress" if how == "stalls" else "Failed")
 
 
-def test_a_missing_replica_cannot_fail(world: World) -> None:
+def test_a_missing_replica_cannot_turn_failed(world: World) -> None:
     with pytest.raises(ValueError, match="is not replicated to eu-west-3"):
         world.model.break_off(PRIMARY, world.arn, "eu-west-3", "x")
     with pytest.raises(ValueError, match="there is no secret other"):
@@ -120,7 +120,7 @@ def test_an_error_before_a_call_and_a_response_lost_after_it() -> None:
     assert written == ["InternalServiceError", "answer lost", "ok"]
     secret = model.find(PRIMARY, "a")
     assert secret
-    assert len(secret.content.versions) == 2, "the call whose answer was lost was carried out"
+    assert len(secret.content.versions) == 2, "the call whose response was lost was carried out"
 
 
 def test_a_lost_response_reaches_an_in_process_client_too(world: World) -> None:
@@ -148,7 +148,7 @@ def test_the_journal_says_one_write_two_reads_nothing_in_eu_west_1(world: World)
     assert (calls[0].outcome, calls[1].time - calls[0].time) == ("ok", 5)
 
 
-def test_time_can_run_faster_than_awss() -> None:
+def test_the_clock_can_run_faster_than_aws() -> None:
     model = SecretsManager(SystemClock(), Delays().scaled(0.01))
     model.call(PRIMARY, "CreateSecret", {"Name": "a", "AddReplicaRegions": [{"Region": "eu-west-3"}]})
     time.sleep(0.1)
