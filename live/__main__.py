@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError
 
 from local.clock import Clock, SystemClock
+from local.server import REGION
 
 from . import preflight
+from .acceptance import accept
 from .account import Account, Connect
 from .clients import connector, home_region
 from .evidence import FACTS, raised
 from .local import SPEED, HurriedClock, local_aws
 from .preflight import RefusedError
-from .probe import PROBES, Probe
+from .probe import PROBES
 from .report import Report, ReportError
-from .session import LeftoversError, clean, new_run, session
+from .session import Acceptance, LeftoversError, clean, new_run, session
 from .terminal import Terminal
 
 FOLDER = Path("build") / "live"
@@ -81,15 +83,15 @@ def _in_account(arguments: argparse.Namespace, terminal: Terminal) -> int:
     terminal.say(preflight.plan(account).lines)
     if not arguments.yes and not terminal.confirm():
         return 1
-    return _run(account, arguments.probes, terminal)
+    return _run(account, arguments, terminal, partial(accept, enabled=enabled, environment={}))
 
 
 def _locally(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    with local_aws() as connect:
+    with local_aws() as (connect, environment):
         terminal.say([f"Local AWS, {SPEED:g} times as fast as AWS, with IAM enforced"])
-        account, _ = _account(connect, HurriedClock(SPEED), "us-west-2", arguments.replicas)
+        account, enabled = _account(connect, HurriedClock(SPEED), REGION, arguments.replicas)
         terminal.say(preflight.plan(account).lines)
-        return _run(account, arguments.probes, terminal)
+        return _run(account, arguments, terminal, partial(accept, enabled=enabled, environment=environment))
 
 
 def _account(connect: Connect, clock: Clock, home: str, given: str) -> tuple[Account, list[str]]:
@@ -99,11 +101,14 @@ def _account(connect: Connect, clock: Clock, home: str, given: str) -> tuple[Acc
     return Account(connect, clock, run_id, home, preflight.replicas(enabled, home, given)), enabled
 
 
-def _run(account: Account, probes: Mapping[str, Probe], terminal: Terminal) -> int:
-    report = session(account, probes, terminal, _AT_ONCE)
+def _run(account: Account, arguments: argparse.Namespace, terminal: Terminal, acceptance: Acceptance) -> int:
+    if arguments.only:
+        report = session(account, arguments.probes, terminal, _AT_ONCE)
+    else:
+        report = session(account, arguments.probes, terminal, _AT_ONCE, acceptance)
     terminal.show(report)
     terminal.say([f"Written: {path}" for path in report.write(FOLDER)])
-    return 1 if report.wrong else 0
+    return 1 if report.wrong or report.failed else 0
 
 
 if __name__ == "__main__":

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from local.cdk import Cdk
 from local.server import LocalAws
 
 from .account import Connect
@@ -43,12 +45,15 @@ def policy() -> str:
 
 
 @contextlib.contextmanager
-def local_aws(speed: float = SPEED) -> Iterator[Connect]:
-    """Local AWS: clients of the user."""
+def local_aws(speed: float = SPEED) -> Iterator[tuple[Connect, dict[str, str]]]:
+    """Local AWS, bootstrapped: clients of the user, and the environment for others."""
     with LocalAws(speed=speed, auth=True) as aws:
         iam = aws.client("iam")
         iam.create_user(UserName=_USER)
         iam.put_user_policy(UserName=_USER, PolicyName=_USER, PolicyDocument=policy())
         made = iam.create_access_key(UserName=_USER)["AccessKey"]
         own = {name: str(made[name]) for name in ("AccessKeyId", "SecretAccessKey")}
-        yield connector(aws.endpoint, own)
+        with tempfile.TemporaryDirectory() as scratch:
+            Cdk(aws.environment, Path(scratch)).bootstrap()
+        environment = {"AWS_ACCESS_KEY_ID": own["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": own["SecretAccessKey"]}
+        yield connector(aws.endpoint, own), aws.environment | environment

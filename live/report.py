@@ -92,6 +92,12 @@ class Report:
         return [row["row"] for row in self.rows if row["state"] in states]
 
     @property
+    def failed(self) -> list[str]:
+        """The acceptance tests that failed."""
+        tests: Mapping[str, str] = self.data["tests"]
+        return [name for name, outcome in tests.items() if not outcome.startswith(("passed", "skipped"))]
+
+    @property
     def verdict(self) -> list[str]:
         """What it settles, in sentences."""
         values = {row["row"]: row["value"] for row in self.rows if row["row"].startswith("U")}
@@ -107,8 +113,8 @@ class Report:
             said.append(tested(dialect_of(values)))
         if facts := [row for row in self.wrong if row.startswith("F")]:
             said.append(f"Wrong in docs/aws-facts.md: {', '.join(facts)}.")
-        if failed := [name for name, outcome in self.data["tests"].items() if outcome not in ("passed", "skipped")]:
-            said.append(f"Failed acceptance tests: {', '.join(failed)}.")
+        if self.failed:
+            said.append(f"Failed acceptance tests: {', '.join(self.failed)}.")
         return said
 
     def write(self, folder: Path) -> list[Path]:

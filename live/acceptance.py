@@ -1,0 +1,56 @@
+"""The end-to-end tests, on the account: the same that run on local AWS."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from .account import Account, Call
+
+ROOT = Path(__file__).parent.parent
+_BOOTSTRAP = "/cdk-bootstrap/hnb659fds/version"
+_OUTCOME = re.compile(r"^(PASSED|FAILED|ERROR) (\S+)(?: - (.*))?$", re.MULTILINE)
+_SKIPPED = re.compile(r"^SKIPPED \[\d+\] (\S+): (.*)$", re.MULTILINE)
+
+
+def accept(account: Account, enabled: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Run them.
+
+    Args:
+        account: where.
+        enabled: its Regions: the tests need a third for replicas.
+        environment: what leads `cdk` and boto3 to the account.
+
+    Returns:
+        The outcome of each test.
+    """
+    calls: list[Call] = []
+    if account.call(calls, "ssm", "get_parameter", Name=_BOOTSTRAP).code:
+        return {"all": f"skipped: {account.home} is not bootstrapped: run `npx cdk bootstrap`"}
+    third = next((region for region in enabled if region not in account.regions), None)
+    if third is None:
+        return {"all": "skipped: there is no third Region for replicas"}
+    regions = ",".join((*account.replicas, third))
+    command = [sys.executable, "-m", "pytest", "tests/e2e", "-m", "live", "-p", "no:cacheprovider", "-rA", "-q"]
+    done = subprocess.run(
+        [*command, "--live", account.run, "--live-regions", regions],
+        cwd=ROOT,
+        env={**os.environ, **environment, "AWS_REGION": account.home, "AWS_DEFAULT_REGION": account.home},
+        text=True,
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    return outcomes(done.stdout) or {"all": f"failed: {done.stdout[-1000:]}"}
+
+
+def outcomes(told: str) -> dict[str, str]:
+    """What pytest says of each test."""
+    found = {
+        name.rpartition("::")[2]: outcome.lower() + (f": {why}" if why else "")
+        for outcome, name, why in _OUTCOME.findall(told)
+    }
+    return found | {where: f"skipped: {why}" for where, why in _SKIPPED.findall(told) if "needs local AWS" not in why}
