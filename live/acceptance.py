@@ -12,6 +12,7 @@ from pathlib import Path
 from .account import Account, Call
 
 ROOT = Path(__file__).parent.parent
+LOG = Path("build") / "live" / "acceptance.txt"
 _BOOTSTRAP = "/cdk-bootstrap/hnb659fds/version"
 _OUTCOME = re.compile(r"^(PASSED|FAILED|ERROR) (\S+)(?: - (.*))?$", re.MULTILINE)
 _SKIPPED = re.compile(r"^SKIPPED \[\d+\] (\S+): (.*)$", re.MULTILINE)
@@ -26,11 +27,12 @@ def accept(account: Account, enabled: Sequence[str], environment: Mapping[str, s
         environment: what leads `cdk` and boto3 to the account.
 
     Returns:
-        The outcome of each test.
+        The outcome of each test. What pytest prints goes to ``build/live/acceptance.txt``.
     """
     calls: list[Call] = []
-    if account.call(calls, "ssm", "get_parameter", Name=_BOOTSTRAP).code:
-        return {"all": f"skipped: {account.home} is not bootstrapped: run `npx cdk bootstrap`"}
+    reply = account.call(calls, "ssm", "get_parameter", Name=_BOOTSTRAP)
+    if reply.code:
+        return {"all": f"skipped: bootstrap {account.home} first with `npx cdk bootstrap` ({reply.words})"}
     third = next((region for region in enabled if region not in account.regions), None)
     if third is None:
         return {"all": "skipped: there is no third Region for replicas"}
@@ -44,7 +46,9 @@ def accept(account: Account, enabled: Sequence[str], environment: Mapping[str, s
         stdout=subprocess.PIPE,
         check=False,
     )
-    return outcomes(done.stdout) or {"all": f"failed: {done.stdout[-1000:]}"}
+    LOG.parent.mkdir(parents=True, exist_ok=True)
+    LOG.write_text(done.stdout)
+    return outcomes(done.stdout) or {"all": f"failed: see {LOG}"}
 
 
 def outcomes(told: str) -> dict[str, str]:

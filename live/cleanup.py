@@ -28,6 +28,7 @@ class Cleanup:
         self._account, self._regions, self._run = account, regions, run
         self.calls: list[Call] = []
         self.problems: list[str] = []
+        self._deleting = False
 
     def run(self) -> list[str]:
         """Remove everything, replicas before their primaries.
@@ -38,7 +39,7 @@ class Cleanup:
         clock = self._account.clock
         started = clock.now()
         while True:
-            self.problems = []
+            self.problems, self._deleting = [], False
             age = clock.now() - started
             left = self._once(is_stranded=age >= STRANDED_AFTER)
             if not left or age >= GIVE_UP_AFTER:
@@ -50,6 +51,10 @@ class Cleanup:
         left: list[str] = []
         for region in self._regions:
             left += self._stacks(region)
+        # A stack removes its own replicas and secrets.
+        if self._deleting and not is_stranded:
+            return left
+        for region in self._regions:
             left += self._clusters(region)
         left += self._secrets(is_stranded=is_stranded)
         for region in self._regions:
@@ -98,6 +103,7 @@ class Cleanup:
     def _stacks(self, region: str) -> Iterator[str]:
         for stack in self._pages("cloudformation", "describe_stacks", region, "Stacks", "NextToken"):
             if self._is_ours(stack.get("Tags", [])) and stack["StackStatus"] != "DELETE_COMPLETE":
+                self._deleting |= stack["StackStatus"] != "DELETE_FAILED"
                 if stack["StackStatus"] != "DELETE_IN_PROGRESS":
                     self._try("cloudformation", "delete_stack", region, StackName=stack["StackName"])
                 yield f"{region} stack {stack['StackName']}"
