@@ -288,4 +288,17 @@ class Rds(_Service):
         self._cloud.model.call(self._region, "DeleteSecret", deleted)
 
 
-_SERVICES = (Sts, Ec2, Kms, ResourceGroupsTaggingApi, Iam, CloudFormation, Rds)
+class Ssm(_Service):
+    """An account that is not bootstrapped."""
+
+    def get_parameter(self, **_: Any) -> Any:
+        raise ClientError({"Error": {"Code": "ParameterNotFound", "Message": "no"}}, "GetParameter")
+
+
+class Logs(_Service):
+    def delete_log_group(self, **parameters: Any) -> Any:
+        name = parameters["logGroupName"]
+        del self._cloud.log_groups[f"arn:aws:logs:{self._region}:{ACCOUNT}:log-group:{name}"]
+
+
+_SERVICES = (Sts, Ec2, Kms, ResourceGroupsTaggingApi, Iam, CloudFormation, Rds, Ssm, Logs)

@@ -133,6 +133,17 @@ def test_what_cannot_be_removed_is_said() -> None:
     assert any("delete_secret: AccessDeniedException: no" in line for line in left)
 
 
+def test_a_log_group_with_the_tag_is_deleted_and_another_is_not() -> None:
+    cloud = Cloud()
+    arn = "arn:aws:logs:us-west-2:000000000000:log-group"
+    cloud.log_groups = {
+        f"{arn}:ours": {"Tags": [{"Key": TAG, "Value": "run"}]},
+        f"{arn}:theirs": {"Tags": [{"Key": "team", "Value": "run"}]},
+    }
+    assert clean(cloud) == []
+    assert list(cloud.log_groups) == [f"{arn}:theirs"]
+
+
 class ListsNothingYet(Cloud):
     """ListSecrets may not know what is new."""
 
