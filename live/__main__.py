@@ -44,6 +44,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        print("Interrupted: `make live CLEAN=1` removes what may be left", file=sys.stderr)
         return _INTERRUPTED
 
 

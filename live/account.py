@@ -13,6 +13,7 @@ from local.clock import Clock
 
 TAG = "cdk-replicated-secret-live"
 PREFIX = "cdk-replicated-secret-live"
+_LONGEST_SLEEP = 5.0
 Credentials = Mapping[str, str]
 # Gives a boto3 client: of a service, in a Region, with a role's credentials or else the caller's own.
 Connect = Callable[[str, str, Credentials | None], Any]
@@ -69,7 +70,7 @@ class Account:
     def __init__(self, connect: Connect, clock: Clock, run: str, home: str, replicas: tuple[str, str]) -> None:
         self.clock, self.run, self.home, self.replicas = clock, run, home, replicas
         self.stopped = threading.Event()
-        # ListSecrets may not list a new secret for minutes.
+        # The ARNs of secrets and keys: AWS may not list a new one for minutes.
         self.made: list[str] = []
         self._connect = connect
         self._clients: dict[tuple[str, str], Any] = {}
@@ -122,11 +123,29 @@ class Account:
             reply, metadata = Reply({}, told["Code"], told["Message"]), error.response.get("ResponseMetadata", {})
         else:
             reply, metadata = Reply(answer or {}), (answer or {}).get("ResponseMetadata", {})
-        if operation == "create_secret" and not reply.code:
-            self.made.append(str(reply.answer["ARN"]))
+        if not reply.code:
+            self._remember(operation, reply.answer)
         error_words = reply.words if reply.code else ""
         calls.append(Call(service, operation, region, metadata.get("RequestId", ""), error_words))
         return reply
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass.
+
+        Raises:
+            StoppedError: If the run was stopped meanwhile.
+        """
+        while seconds > 0:
+            if self.stopped.is_set():
+                raise StoppedError
+            self.clock.sleep(min(seconds, _LONGEST_SLEEP))
+            seconds -= _LONGEST_SLEEP
+
+    def _remember(self, operation: str, answer: Mapping[str, Any]) -> None:
+        if operation == "create_secret":
+            self.made.append(str(answer["ARN"]))
+        if operation == "create_key":
+            self.made.append(str(answer["KeyMetadata"]["Arn"]))
 
     def _tags(self, operation: str) -> dict[str, Any]:
         if operation not in _MAKES:

@@ -80,20 +80,25 @@ class Cleanup:
                 self._try("secretsmanager", "stop_replication_to_replica", region, SecretId=arn)
             return
         if listed := [entry["Region"] for entry in described.get("ReplicationStatus") or []]:
-            removed = {"SecretId": arn, "RemoveReplicaRegions": listed}
-            self._try("secretsmanager", "remove_regions_from_replication", region, **removed)
+            self._drop(region, arn, listed)
             return
         elsewhere = [other for where, others in there.items() if where != region for other in others]
         replicas = [other for other in elsewhere if _is_replica_of(other, arn, region)]
         if not replicas and not described.get("OwningService"):
             self._try("secretsmanager", "delete_secret", region, SecretId=arn, ForceDeleteWithoutRecovery=True)
 
+    def _drop(self, region: str, arn: str, replicas: Sequence[str]) -> None:
+        """One Region a call: what AWS says of one does not keep the others."""
+        for replica in replicas:
+            removed = {"SecretId": arn, "RemoveReplicaRegions": [replica]}
+            self._try("secretsmanager", "remove_regions_from_replication", region, **removed)
+
     def _list_secrets(self, region: str) -> list[_Listed]:
         filters = [{"Key": "tag-key", "Values": [TAG]}]
         more = {"Filters": filters, "IncludePlannedDeletion": True}
         pages = self._pages("secretsmanager", "list_secrets", region, "SecretList", "NextToken", **more)
         listed = {secret["ARN"]: secret for secret in pages}
-        for made in self._account.made:
+        for made in self._made("secretsmanager"):
             arn = ":".join([*made.split(":")[:3], region, *made.split(":")[4:]])
             if arn not in listed:
                 reply = self._call("secretsmanager", "describe_secret", region, SecretId=arn)
@@ -123,14 +128,14 @@ class Cleanup:
     def _has_replicas(self, region: str, arn: str) -> bool:
         described = self._call("secretsmanager", "describe_secret", region, SecretId=arn).answer
         if entries := described.get("ReplicationStatus"):
-            removed = {"SecretId": arn, "RemoveReplicaRegions": [entry["Region"] for entry in entries]}
-            self._try("secretsmanager", "remove_regions_from_replication", region, **removed)
+            self._drop(region, arn, [entry["Region"] for entry in entries])
             return True
         others = [secret for where in self._regions if where != region for secret in self._list_secrets(where)]
         return any(_is_replica_of(other, arn, region) for other in others)
 
     def _keys(self, region: str) -> Iterator[str]:
-        for arn in self._tagged(region, "kms:key"):
+        made = [arn for arn in self._made("kms") if arn.split(":")[3] == region]
+        for arn in dict.fromkeys([*self._tagged(region, "kms:key"), *made]):
             state = self._call("kms", "describe_key", region, KeyId=arn).answer.get("KeyMetadata", {}).get("KeyState")
             if state not in (None, "PendingDeletion"):
                 scheduled = {"KeyId": arn, "PendingWindowInDays": _KEY_WINDOW_DAYS}
@@ -162,6 +167,10 @@ class Cleanup:
                 self._try("iam", "delete_role_policy", **named, PolicyName=policy)
             self._try("iam", "delete_role", **named)
             yield f"role {role['RoleName']}"
+
+    def _made(self, service: str) -> list[str]:
+        """What this process made, which may not be listed yet."""
+        return [arn for arn in self._account.made if arn.split(":")[2] == service]
 
     def _is_ours(self, tags: Iterable[Mapping[str, str]]) -> bool:
         values = [tag["Value"] for tag in tags if tag["Key"] == TAG]

@@ -20,6 +20,8 @@ SETTLES_WITHIN = 120.0
 # F18: a removed replica is gone after 40 to 90 s.
 GONE_WITHIN = 180.0
 STACK_WITHIN = 300.0
+# F33: a policy may ask for a key's tags, which count after minutes.
+KEY_COUNTS_WITHIN = 330.0
 # What DescribeSecret says of a replica that is gone (U16).
 NOT_THERE = ("ResourceNotFoundException", "AccessDeniedException")
 _LOOK_EVERY = 1.0
@@ -74,7 +76,7 @@ class Lab:
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
-        self.account.clock.sleep(seconds)
+        self.account.wait(seconds)
 
     def settle(self, read: Callable[[], T], done: Callable[[T], bool], within: float = SETTLES_WITHIN) -> T:
         """Read until ``done``, or until time is over; then until it has been the same for a while (F25).
@@ -131,7 +133,13 @@ class Lab:
         account = self.identity().split(":")[4]
         policy = key_policy(self.partition(), account, *statements)
         made = self.need("kms", "create_key", region, Policy=policy, Description=f"{PREFIX} {self.account.run}")
-        return str(made["KeyMetadata"]["Arn"])
+        arn = str(made["KeyMetadata"]["Arn"])
+        end = self.now() + KEY_COUNTS_WITHIN
+        while (reply := self.call("kms", "describe_key", region, KeyId=arn)).code:
+            if self.now() >= end:
+                raise SkipError(f"the key cannot be used: {reply.words}")
+            self.wait(_LOOK_SELDOM)
+        return arn
 
     def identity(self) -> str:
         """The caller's ARN."""

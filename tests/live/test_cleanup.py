@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -145,7 +146,12 @@ def test_a_log_group_with_the_tag_is_deleted_and_another_is_not() -> None:
 
 
 class ListsNothingYet(Cloud):
-    """ListSecrets may not know what is new."""
+    """AWS may not list what is new."""
+
+    def connect(self, service: str, region: str, credentials: Any = None) -> Any:
+        if service == "resourcegroupstaggingapi":
+            return SimpleNamespace(get_resources=lambda **_: {"ResourceTagMappingList": []})
+        return super().connect(service, region, credentials)
 
     def secrets_manager(self, region: str) -> Any:
         client = super().secrets_manager(region)
