@@ -88,7 +88,7 @@ def _in_account(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def _locally(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    with local_aws() as (connect, environment):
+    with local_aws(bootstrapped=not arguments.only) as (connect, environment):
         terminal.say([f"Local AWS, {SPEED:g} times as fast as AWS, with IAM enforced"])
         account, enabled = _account(connect, HurriedClock(SPEED), REGION, arguments.replicas)
         terminal.say(preflight.plan(account).lines)

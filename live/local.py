@@ -45,15 +45,20 @@ def policy() -> str:
 
 
 @contextlib.contextmanager
-def local_aws(speed: float = SPEED) -> Iterator[tuple[Connect, dict[str, str]]]:
-    """Local AWS, bootstrapped: clients of the user, and the environment for others."""
-    with LocalAws(speed=speed, auth=True) as aws:
+def local_aws(*, bootstrapped: bool) -> Iterator[tuple[Connect, dict[str, str]]]:
+    """Local AWS: clients of the user, and the environment for other programs.
+
+    Args:
+        bootstrapped: whether the CDK can deploy there.
+    """
+    with LocalAws(speed=SPEED, auth=True) as aws:
         iam = aws.client("iam")
         iam.create_user(UserName=_USER)
         iam.put_user_policy(UserName=_USER, PolicyName=_USER, PolicyDocument=policy())
         made = iam.create_access_key(UserName=_USER)["AccessKey"]
         own = {name: str(made[name]) for name in ("AccessKeyId", "SecretAccessKey")}
-        with tempfile.TemporaryDirectory() as scratch:
-            Cdk(aws.environment, Path(scratch)).bootstrap()
+        if bootstrapped:
+            with tempfile.TemporaryDirectory() as scratch:
+                Cdk(aws.environment, Path(scratch)).bootstrap()
         environment = {"AWS_ACCESS_KEY_ID": own["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": own["SecretAccessKey"]}
         yield connector(aws.endpoint, own), aws.environment | environment
