@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from botocore.exceptions import BotoCoreError
 
 from .account import Account, Call
+from .caller import Timings
 from .finding import Finding, SkipError, State
-from .lab import Lab, Timings
+from .lab import Lab
 from .probe import Probe
 
 

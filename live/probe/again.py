@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from live.caller import QUIET
 from live.finding import Finding, moot, settled, unexpected
-from live.lab import QUIET, Lab, entry_of, said
+from live.lab import Lab
+from live.secret import entry_of, said
 from local.secrets_manager.dialect import FailedAgain, Order, OtherKey, SameKeyAgain, WhileRemoving
 
 _TRIES = 4

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from live.account import Reply
+from live.caller import SETTLES_WITHIN
 from live.finding import Finding, SkipError, holds, moot
-from live.lab import GONE_WITHIN, SETTLES_WITHIN, Lab, Secret, entry_of, said
+from live.lab import Lab
+from live.secret import GONE_WITHIN, Secret, entry_of, said
 
 _DEFAULT_KEY = "alias/aws/secretsmanager"
 _SUCCEEDED = "Replication succeeded"

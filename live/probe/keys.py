@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from live.finding import Finding, settled, unexpected
-from live.lab import Lab, key_policy, said
+from live.lab import Lab, key_policy
+from live.secret import said
 from local.secrets_manager.dialect import DecryptContext, KeyDenied
 
 # F33 says minutes for aliases and tags; a key's policy counts sooner.

@@ -7,7 +7,8 @@ from typing import Any
 
 from live.account import Credentials, Reply
 from live.finding import Finding, holds, moot
-from live.lab import Lab, Secret
+from live.lab import Lab
+from live.secret import Secret
 
 _DENIED = "AccessDeniedException"
 _TAG = {"Key": "changed", "Value": "yes"}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from live.caller import SETTLES_WITHIN
 from live.finding import Finding, moot, settled, unexpected
-from live.lab import GONE_WITHIN, SETTLES_WITHIN, Lab, said
+from live.lab import Lab
+from live.secret import GONE_WITHIN, said
 from local.secrets_manager.dialect import AfterStop, PromotedRemoved, RemoveAbsent, RemovedReplica, RemoveFailed
 
 

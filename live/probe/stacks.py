@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from live.finding import Finding, settled, unexpected
-from live.lab import Lab, Secret, said
+from live.lab import Lab
+from live.secret import Secret, said
 from local.secrets_manager.dialect import Imported, SystemTags
 
 _SYSTEM_TAG = "aws:cloudformation:stack-id"

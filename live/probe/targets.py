@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from live.account import PREFIX
+from live.caller import QUIET
 from live.finding import Finding, SkipError, settled, unexpected
-from live.lab import QUIET, Lab, Secret, said
+from live.lab import Lab
+from live.secret import Secret, said
 from local.secrets_manager.dialect import BadRegion, DeletedThere, NoValue, ServiceManaged
 
 _UNKNOWN = "xx-nowhere-9"
