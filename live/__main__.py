@@ -84,22 +84,24 @@ def _in_account(arguments: argparse.Namespace, terminal: Terminal) -> int:
     terminal.say(preflight.plan(account).lines)
     if not arguments.yes and not terminal.confirm():
         return 1
-    return _run(account, arguments, terminal, partial(accept, enabled=enabled, environment={}))
+    return _run(account, arguments, terminal, partial(accept, environment={}))
 
 
 def _locally(arguments: argparse.Namespace, terminal: Terminal) -> int:
     with local_aws(bootstrapped=not arguments.only) as (connect, environment):
         terminal.say([f"Local AWS, {SPEED:g} times as fast as AWS, with IAM enforced"])
-        account, enabled = _account(connect, HurriedClock(SPEED), REGION, arguments.replicas)
+        account, _ = _account(connect, HurriedClock(SPEED), REGION, arguments.replicas)
         terminal.say(preflight.plan(account).lines)
-        return _run(account, arguments, terminal, partial(accept, enabled=enabled, environment=environment))
+        return _run(account, arguments, terminal, partial(accept, environment=environment))
 
 
 def _account(connect: Connect, clock: Clock, home: str, given: str) -> tuple[Account, list[str]]:
     """The account, and its enabled Regions."""
     run_id = new_run(clock.now())
     enabled = preflight.regions(Account(connect, clock, run_id, home, (home, home)))
-    return Account(connect, clock, run_id, home, preflight.replicas(enabled, home, given)), enabled
+    replicas = preflight.replicas(enabled, home, given)
+    third = next((region for region in enabled if region not in (home, *replicas)), "")
+    return Account(connect, clock, run_id, home, replicas, third), enabled
 
 
 def _run(account: Account, arguments: argparse.Namespace, terminal: Terminal, acceptance: Acceptance) -> int:

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from .account import Account, Call
@@ -18,12 +18,11 @@ _OUTCOME = re.compile(r"^(PASSED|FAILED|ERROR) (\S+)(?: - (.*))?$", re.MULTILINE
 _SKIPPED = re.compile(r"^SKIPPED \[\d+\] (\S+): (.*)$", re.MULTILINE)
 
 
-def accept(account: Account, enabled: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
+def accept(account: Account, environment: Mapping[str, str]) -> dict[str, str]:
     """Run them.
 
     Args:
         account: where.
-        enabled: its Regions: the tests need a third for replicas.
         environment: what leads `cdk` and boto3 to the account.
 
     Returns:
@@ -33,10 +32,9 @@ def accept(account: Account, enabled: Sequence[str], environment: Mapping[str, s
     reply = account.call(calls, "ssm", "get_parameter", Name=_BOOTSTRAP)
     if reply.code:
         return {"all": f"skipped: bootstrap {account.home} first with `npx cdk bootstrap` ({reply.words})"}
-    third = next((region for region in enabled if region not in account.regions), None)
-    if third is None:
+    if not account.third:
         return {"all": "skipped: there is no third Region for replicas"}
-    regions = ",".join((*account.replicas, third))
+    regions = ",".join((*account.replicas, account.third))
     command = [sys.executable, "-m", "pytest", "tests/e2e", "-m", "live", "-p", "no:cacheprovider", "-rA", "-q"]
     done = subprocess.run(
         [*command, "--live", account.run, "--live-regions", regions],

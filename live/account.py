@@ -65,10 +65,13 @@ class Account:
         run: the run's id, which names and tags whatever it makes.
         home: the Region of the primaries.
         replicas: two other Regions.
+        third: one more, for the end-to-end tests; empty if there is none.
     """
 
-    def __init__(self, connect: Connect, clock: Clock, run: str, home: str, replicas: tuple[str, str]) -> None:
-        self.clock, self.run, self.home, self.replicas = clock, run, home, replicas
+    def __init__(
+        self, connect: Connect, clock: Clock, run: str, home: str, replicas: tuple[str, str], third: str = ""
+    ) -> None:
+        self.clock, self.run, self.home, self.replicas, self.third = clock, run, home, replicas, third
         self.stopped = threading.Event()
         # The ARNs of secrets and keys: AWS may not list a new one for minutes.
         self.made: list[str] = []
@@ -79,7 +82,7 @@ class Account:
     @property
     def regions(self) -> tuple[str, ...]:
         """Those in which it makes something."""
-        return (self.home, *self.replicas)
+        return (self.home, *self.replicas, *([self.third] if self.third else []))
 
     def client(self, service: str, region: str, credentials: Credentials | None = None) -> Any:
         """A boto3 client; one for each Region, but for those of a role."""

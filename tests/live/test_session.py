@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 import live.__main__ as command
+from live.account import TAG, Account
 from live.evidence import FACTS, raised
 from live.finding import State
 from live.probe import PROBES
@@ -80,6 +81,20 @@ def test_nothing_is_left_when_the_acceptance_tests_crash() -> None:
     with pytest.raises(RuntimeError, match="crashed"):
         session(cloud.account(), FEW, quiet(), acceptance=crash)
     assert cloud.left() == []
+
+
+def test_what_the_end_to_end_tests_leave_in_a_third_region_is_removed() -> None:
+    cloud = Cloud()
+    account = Account(cloud.connect, cloud.clock, "run", "us-west-2", ("eu-west-3", "us-east-1"), "ap-south-1")
+
+    def leaving(_: object) -> dict[str, str]:
+        tags = [{"Key": TAG, "Value": "run"}]
+        cloud.model.call("ap-south-1", "CreateSecret", {"Name": "left", "SecretString": "x", "Tags": tags})
+        return {"test": "passed"}
+
+    report = session(account, {"U4": PROBES["U4"]}, quiet(), acceptance=leaving)
+    assert report.data["tests"] == {"test": "passed"}
+    assert [*cloud.model.secrets("ap-south-1")] == []
 
 
 def crash(_: object) -> dict[str, str]:
