@@ -102,10 +102,13 @@ class Report:
         """What it settles, in sentences."""
         values = {row["row"]: row["value"] for row in self.rows if row["row"].startswith("U")}
         named = [f"{row} {value}" for row, value in values.items() if value]
-        open_rows = [row for row, value in values.items() if not value]
+        moot = [row["row"] for row in self.rows if row["state"] == State.MOOT.value]
+        open_rows = [row for row, value in values.items() if not value and row not in moot]
         said = [f"The dialect of this account: {'; '.join(named) or 'unknown'}."]
         if open_rows:
             said.append(f"Not settled: {', '.join(open_rows)}.")
+        if moot:
+            said.append(f"Does not arise: {', '.join(moot)}.")
         unexpected = [row for row in self.wrong if row.startswith("U")]
         if unexpected:
             said.append(f"The handler is not tested under what AWS did for {', '.join(unexpected)}.")

@@ -17,7 +17,8 @@ from .targets import u5, u6, u7, u8
 
 Probe = Callable[[Lab], Finding]
 UNKNOWNS: tuple[Probe, ...] = (u1, u2, u3, u4, u5, u6, u7, u8, u9, u10, u11, u12, u13, u14, u15, u16, u17, u18)
+_CHECKED = sorted((*FACTS, f30, f31), key=lambda probe: int(probe.__name__[1:]))
 # By row of docs/aws-facts.md.
-PROBES: Mapping[str, Probe] = {probe.__name__.upper(): probe for probe in (*UNKNOWNS, *FACTS, f30, f31)}
+PROBES: Mapping[str, Probe] = {probe.__name__.upper(): probe for probe in (*UNKNOWNS, *_CHECKED)}
 
 __all__ = ["FACTS", "PROBES", "UNKNOWNS", "Probe"]

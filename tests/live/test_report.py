@@ -77,7 +77,7 @@ def test_the_report_names_the_dialect(report: Report) -> None:
     assert dialect_of({row["row"]: row["value"] for row in report.rows}) == EXPECTED
     assert "U2 InvalidParameterException" in report.verdict[0]
     assert "U7 Failed" in report.verdict[0]
-    assert report.verdict[1] == "Not settled: U14."
+    assert report.verdict[1] == "Does not arise: U14."
     assert report.verdict[2].startswith("The handler is tested under these values")
     assert len(report.verdict) == 3
     assert set(report.data["timings"]) == {"InSync", "gone"}
