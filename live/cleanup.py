@@ -12,6 +12,8 @@ STRANDED_AFTER = 240.0
 GIVE_UP_AFTER = 900.0
 _LOOK_EVERY = 5.0
 _KEY_WINDOW_DAYS = 7
+# Of the function, by its logical ID.
+_LOG_GROUPS = "ReplicatedSecretProviderLogs"
 _Listed = Mapping[str, Any]
 
 
@@ -135,7 +137,7 @@ class Cleanup:
 
     def _keys(self, region: str) -> Iterator[str]:
         made = [arn for arn in self._made("kms") if arn.split(":")[3] == region]
-        for arn in dict.fromkeys([*self._tagged(region, "kms:key"), *made]):
+        for arn in dict.fromkeys([*self._tagged_keys(region), *made]):
             state = self._call("kms", "describe_key", region, KeyId=arn).answer.get("KeyMetadata", {}).get("KeyState")
             if state not in (None, "PendingDeletion"):
                 scheduled = {"KeyId": arn, "PendingWindowInDays": _KEY_WINDOW_DAYS}
@@ -143,13 +145,17 @@ class Cleanup:
                 yield f"{region} key {arn.rpartition('/')[2]}"
 
     def _log_groups(self, region: str) -> Iterator[str]:
-        for arn in self._tagged(region, "logs:log-group"):
-            name = arn.partition(":log-group:")[2].removesuffix(":*")
-            self._try("logs", "delete_log_group", region, logGroupName=name)
-            yield f"{region} log group {name}"
+        """The stacks of the end-to-end tests keep theirs."""
+        named = {"logGroupNamePattern": _LOG_GROUPS}
+        for group in self._pages("logs", "describe_log_groups", region, "logGroups", "nextToken", **named):
+            arn, name = group["arn"].removesuffix(":*"), group["logGroupName"]
+            tags = self._call("logs", "list_tags_for_resource", region, resourceArn=arn).answer.get("tags", {})
+            if self._is_ours([{"Key": key, "Value": value} for key, value in tags.items()]):
+                self._try("logs", "delete_log_group", region, logGroupName=name)
+                yield f"{region} log group {name}"
 
-    def _tagged(self, region: str, kind: str) -> Iterator[str]:
-        more = {"TagFilters": [{"Key": TAG}], "ResourceTypeFilters": [kind]}
+    def _tagged_keys(self, region: str) -> Iterator[str]:
+        more = {"TagFilters": [{"Key": TAG}], "ResourceTypeFilters": ["kms:key"]}
         operation, items = "get_resources", "ResourceTagMappingList"
         for found in self._pages("resourcegroupstaggingapi", operation, region, items, "PaginationToken", **more):
             if self._is_ours(found["Tags"]):

@@ -37,7 +37,7 @@ class Cloud:
         self.roles: dict[str, dict[str, Any]] = {}
         self.stacks: dict[str, dict[str, Any]] = {}
         self.clusters: dict[str, dict[str, Any]] = {}
-        self.log_groups: dict[str, dict[str, Any]] = {}
+        self.log_groups: dict[str, dict[str, str]] = {}
         self.count = itertools.count(1)
         self.before: Callable[[int], None] = lambda _: None
 
@@ -158,8 +158,8 @@ class Kms(_Service):
 class ResourceGroupsTaggingApi(_Service):
     def get_resources(self, **parameters: Any) -> Any:
         (wanted,) = parameters["TagFilters"]
-        (kind,) = parameters["ResourceTypeFilters"]
-        found = {"kms:key": self._cloud.keys, "logs:log-group": self._cloud.log_groups}[kind]
+        assert parameters["ResourceTypeFilters"] == ["kms:key"]
+        found = self._cloud.keys
         listed = [
             {"ResourceARN": arn, "Tags": tags}
             for arn, made in found.items()
@@ -296,9 +296,17 @@ class Ssm(_Service):
 
 
 class Logs(_Service):
+    def describe_log_groups(self, **parameters: Any) -> Any:
+        arn = f"arn:aws:logs:{self._region}:{ACCOUNT}:log-group:"
+        names = [name for name in self._cloud.log_groups if parameters["logGroupNamePattern"] in name]
+        here = names if self._region == PRIMARY else []
+        return {"logGroups": [{"arn": f"{arn}{name}:*", "logGroupName": name} for name in here]}
+
+    def list_tags_for_resource(self, **parameters: Any) -> Any:
+        return {"tags": self._cloud.log_groups[parameters["resourceArn"].rpartition(":")[2]]}
+
     def delete_log_group(self, **parameters: Any) -> Any:
-        name = parameters["logGroupName"]
-        del self._cloud.log_groups[f"arn:aws:logs:{self._region}:{ACCOUNT}:log-group:{name}"]
+        del self._cloud.log_groups[parameters["logGroupName"]]
 
 
 _SERVICES = (Sts, Ec2, Kms, ResourceGroupsTaggingApi, Iam, CloudFormation, Rds, Ssm, Logs)

@@ -136,13 +136,10 @@ def test_what_cannot_be_removed_is_said() -> None:
 
 def test_a_log_group_with_the_tag_is_deleted_and_another_is_not() -> None:
     cloud = Cloud()
-    arn = "arn:aws:logs:us-west-2:000000000000:log-group"
-    cloud.log_groups = {
-        f"{arn}:ours": {"Tags": [{"Key": TAG, "Value": "run"}]},
-        f"{arn}:theirs": {"Tags": [{"Key": "team", "Value": "run"}]},
-    }
+    names = ("ReplicatedSecret-ReplicatedSecretProviderLogs1", "Theirs-ReplicatedSecretProviderLogs1")
+    cloud.log_groups = {names[0]: {TAG: "run"}, names[1]: {"team": "run"}, "another": {TAG: "run"}}
     assert clean(cloud) == []
-    assert list(cloud.log_groups) == [f"{arn}:theirs"]
+    assert list(cloud.log_groups) == [names[1], "another"]
 
 
 class ListsNothingYet(Cloud):

@@ -43,6 +43,7 @@ ACCEPTANCE = {
     "cloudformation:ListStackResources",
     "logs:DeleteLogGroup",
     "logs:FilterLogEvents",
+    "logs:ListTagsForResource",
     "ssm:GetParameter",
 }
 
