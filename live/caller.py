@@ -66,10 +66,19 @@ class Caller:
         Returns:
             What was read last.
         """
-        return self.trace(read, done, within)[-1]
+        return self.trace(read, done, within, often=False)[-1]
 
-    def trace(self, read: Callable[[], T], done: Callable[[T], bool], within: float = SETTLES_WITHIN) -> list[T]:
-        """The same; everything that was read."""
+    def trace(
+        self, read: Callable[[], T], done: Callable[[T], bool], within: float = SETTLES_WITHIN, *, often: bool = True
+    ) -> list[T]:
+        """The same; everything that was read.
+
+        Args:
+            read: reads.
+            done: whether what was read is what is waited for.
+            within: seconds to wait for it.
+            often: whether to miss nothing that lasts for a second, also once it is done.
+        """
         started = self.now()
         read_so_far = [read()]
         since = self.now()
@@ -77,7 +86,8 @@ class Caller:
             quiet = self.now() - since >= QUIET and (done(read_so_far[-1]) or self.now() - started >= within)
             if quiet or self.now() - started >= within + 4 * QUIET:
                 return read_so_far
-            self.wait(LOOK_OFTEN if self.now() - started < SETTLES_WITHIN / 2 else LOOK_SELDOM)
+            soon = often or not done(read_so_far[-1])
+            self.wait(LOOK_OFTEN if soon and self.now() - started < SETTLES_WITHIN / 2 else LOOK_SELDOM)
             read_so_far.append(read())
             if read_so_far[-1] != read_so_far[-2]:
                 since = self.now()

@@ -9,7 +9,7 @@ from .account import PREFIX, Account, Call
 from .redact import redact
 
 # What all probes make at most; tests/live/test_preflight.py counts.
-SECRETS, KEYS, CALLS, MINUTES = 140, 8, 5_000, 15
+SECRETS, KEYS, CALLS, MINUTES = 140, 8, 3_000, 15
 _HOURS = 1
 _HOURS_OF_A_MONTH = 730
 # USD, from AWS's price lists of 2026; a cluster without an instance costs less than a cent.
