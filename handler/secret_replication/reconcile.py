@@ -184,7 +184,7 @@ class Reconciler:
         for region, step in steps.steps.items():
             if step not in (Step.NOTHING, Step.WAIT):
                 replica = observed.replicas.get(region)
-                why = f": {replica.message}" if step is Step.REPLICATE and replica and replica.status == FAILED else ""
+                why = f": {replica.message}" if replica and replica.status == FAILED else ""
                 self._log.info(f"{region}: {step.value}{why}", action=step.name, region=region, secret=secret)
             there = observed.in_region.get(region)
             if step is Step.UNTAG and there in _WARNINGS and not self._attempts[region].promoted:

@@ -16,11 +16,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import WaiterError
 
+import app
 from local.cdk import Cdk, CdkError
-from local.server import REGION
+from local.server import ACCOUNT, REGION
 from tests.helpers.target import Target, target
 
-STACK = "ReplicatedSecret"
+STACK = app.STACK
+OF_APP_DATABASE = "ReplicatedSecret-app-database"
 ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
 
@@ -28,7 +30,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
 @pytest.fixture(scope="module")
 def aws(pytestconfig: pytest.Config) -> Iterator[Target]:
     with target(pytestconfig) as started:
-        started.free(STACK)
         yield started
 
 
@@ -46,7 +47,7 @@ def describe(aws: Target, secret_id: str, region: str = "") -> dict[str, Any] | 
 
 
 def outputs(aws: Target) -> dict[str, str]:
-    (stack,) = aws.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+    (stack,) = aws.client("cloudformation").describe_stacks(StackName=aws.stack_name(STACK))["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
@@ -65,14 +66,16 @@ def lambda_logs(aws: Target, groups: list[str]) -> str:
 
 def log_groups(aws: Target) -> list[str]:
     """The stack's."""
-    listed = aws.client("cloudformation").list_stack_resources(StackName=STACK)["StackResourceSummaries"]
+    resources = aws.client("cloudformation").list_stack_resources(StackName=aws.stack_name(STACK))
+    listed = resources["StackResourceSummaries"]
     return [each["PhysicalResourceId"] for each in listed if each["ResourceType"] == "AWS::Logs::LogGroup"]
 
 
 @pytest.mark.live
 def test_create_update_destroy(aws: Target, cdk: Cdk) -> None:
     first, second, third = aws.replicas
-    deployed = cdk.deploy(STACK, aws.context)
+    stack, context = aws.stack_name(STACK), aws.context(STACK)
+    deployed = cdk.deploy(stack, context)
     words = "".join(word.capitalize() for word in first.split("-"))
     assert f"SecretStatus{words} = InSync" in deployed
     assert statuses(aws) == {first: "InSync", second: "InSync"}
@@ -81,7 +84,7 @@ def test_create_update_destroy(aws: Target, cdk: Cdk) -> None:
     value = aws.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
     assert len(value) == 32
 
-    cdk.deploy(STACK, {"replicaRegions": f"Region={first} Region={third}"})
+    cdk.deploy(stack, {**context, "replicaRegions": f"Region={first} Region={third}"})
     assert statuses(aws) == {third: "InSync", first: "InSync"}
     assert describe(aws, arn.replace(aws.region, second), second) is None
     after = describe(aws, arn.replace(aws.region, first), first)
@@ -90,7 +93,7 @@ def test_create_update_destroy(aws: Target, cdk: Cdk) -> None:
     assert after["CreatedDate"] == kept["CreatedDate"]
 
     groups = log_groups(aws)
-    cdk.destroy(STACK)
+    cdk.destroy(stack, context)
     for region in (aws.region, *aws.replicas):
         assert describe(aws, arn.replace(aws.region, region), region) is None
 
@@ -100,19 +103,42 @@ def test_create_update_destroy(aws: Target, cdk: Cdk) -> None:
     assert value not in log
 
 
+def test_another_secret_leaves_the_replicas_of_the_first_one_alone(aws: Target, cdk: Cdk) -> None:
+    """As a new user types it: without naming a stack, for one secret, another, none, and with a misspelt key."""
+    secrets = aws.client("secretsmanager")
+    arns = [str(secrets.create_secret(Name=name, SecretString=name)["ARN"]) for name in ("app/one", "app-one")]
+    created = []
+    for secret_id in ("app/one", arns[1]):
+        cdk.run("deploy", "--require-approval", "never", context={"secretId": secret_id, "replicaRegions": "eu-west-3"})
+        created.append((describe(aws, "app/one", "eu-west-3") or {})["CreatedDate"])
+    cdk.run("deploy", "--require-approval", "never", context={"replicaRegions": "eu-west-3"})
+    with pytest.raises(CdkError, match=r"context secretName is 'app/two': unknown key; did you mean secretId\?"):
+        cdk.run("deploy", "--require-approval", "never", context={"secretName": "app/two"})
+    created.append((describe(aws, "app/one", "eu-west-3") or {})["CreatedDate"])
+    assert created == [created[0]] * 3
+    stacks = aws.client("cloudformation").describe_stacks()["Stacks"]
+    mine = {stack["StackName"] for stack in stacks if stack["StackName"].startswith(STACK)}
+    assert mine == {STACK, "ReplicatedSecret-app-one", app.name_of_stack("app-one", REGION, ACCOUNT)}
+    # An ARN and the name in it give the same stack.
+    for context in ({"secretId": "app-one"}, {"secretId": arns[0]}, {}):
+        cdk.run("destroy", "--force", context=context)
+    assert [describe(aws, arn.replace(REGION, "eu-west-3"), "eu-west-3") for arn in arns] == [None, None]
+
+
 @pytest.mark.live
 def test_a_create_that_fails_rolls_back_with_the_reason_and_leaves_nothing(aws: Target, cdk: Cdk) -> None:
     first, second, _ = aws.replicas
-    name = aws.secret_name("app/database")
+    name, stack_name = aws.secret_name("app/database"), aws.stack_name(OF_APP_DATABASE)
+    context = {**aws.context(OF_APP_DATABASE), "secretId": name}
     arn = aws.client("secretsmanager").create_secret(Name=name, SecretString="primary")["ARN"]
     foreign = aws.client("secretsmanager", first).create_secret(Name=name, SecretString="foreign")
     with pytest.raises(CdkError) as error:
-        cdk.deploy(STACK, {"secretId": name, **aws.context})
+        cdk.deploy(stack_name, context)
     reason = f"{first}: Replication failed: Secret name {name} already exists in region {first}."
     assert reason in str(error.value), "the user's terminal says it"
-    (stack,) = aws.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+    (stack,) = aws.client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
     assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
-    events = aws.client("cloudformation").describe_stack_events(StackName=STACK)["StackEvents"]
+    events = aws.client("cloudformation").describe_stack_events(StackName=stack_name)["StackEvents"]
     assert any(
         reason in event.get("ResourceStatusReason", "")
         for event in events
@@ -125,7 +151,7 @@ def test_a_create_that_fails_rolls_back_with_the_reason_and_leaves_nothing(aws: 
     assert describe(aws, arn.replace(aws.region, second), second) is None
     value = aws.client("secretsmanager", first).get_secret_value(SecretId=foreign["ARN"])["SecretString"]
     assert value == "foreign"
-    cdk.destroy(STACK)
+    cdk.destroy(stack_name, context)
 
 
 def test_a_wrong_context_value_stops_the_synth_with_a_sentence(cdk: Cdk) -> None:

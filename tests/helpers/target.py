@@ -38,10 +38,10 @@ class Target:
         """Of everything that is made."""
         return {TAG: self.run} if self.run else {}
 
-    @property
-    def context(self) -> dict[str, str]:
-        """The app's: local AWS has the Regions that it takes by default."""
-        return {"replicaRegions": ",".join(self.replicas[:2])} if self.run else {}
+    def context(self, stack: str) -> dict[str, str]:
+        """The app's: local AWS has the Regions and stacks that it takes by default."""
+        named = {"stackName": self.stack_name(stack), "replicaRegions": ",".join(self.replicas[:2])}
+        return named if self.run else {}
 
     def secret_name(self, name: str) -> str:
         """A secret's name."""
@@ -66,16 +66,6 @@ class Target:
         if not self.run:
             cdk.bootstrap()
         return cdk
-
-    def free(self, stack: str) -> None:
-        """Skip the test if somebody else has a stack of this name."""
-        stacks = self.client("cloudformation")
-        try:
-            (found,) = stacks.describe_stacks(StackName=stack)["Stacks"]
-        except stacks.exceptions.ClientError:
-            return
-        if self.run and {"Key": TAG, "Value": self.run} not in found["Tags"]:
-            pytest.skip(f"the account has a stack {stack}, which is not touched")
 
 
 def _tagged(params: dict[str, Any], tags: object, **_: object) -> dict[str, Any]:
