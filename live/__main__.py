@@ -105,10 +105,7 @@ def _account(connect: Connect, clock: Clock, home: str, given: str) -> tuple[Acc
 
 
 def _run(account: Account, arguments: argparse.Namespace, terminal: Terminal, acceptance: Acceptance) -> int:
-    if arguments.only:
-        report = session(account, arguments.probes, terminal, _AT_ONCE)
-    else:
-        report = session(account, arguments.probes, terminal, _AT_ONCE, acceptance)
+    report = session(account, arguments.probes, terminal, _AT_ONCE, None if arguments.only else acceptance)
     terminal.show(report)
     terminal.say([f"Written: {path}" for path in report.write(FOLDER)])
     return 1 if report.wrong or report.failed else 0

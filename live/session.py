@@ -34,7 +34,7 @@ def session(
     probes: Mapping[str, Probe],
     terminal: Terminal,
     at_once: int = 1,
-    acceptance: Acceptance = lambda _: {},
+    acceptance: Acceptance | None = None,
 ) -> Report:
     """Probe, run the acceptance tests, and remove what both made, whatever happens.
 
@@ -43,7 +43,7 @@ def session(
         probes: by row of docs/aws-facts.md.
         terminal: shows the progress.
         at_once: how many probes at a time.
-        acceptance: the acceptance tests.
+        acceptance: the acceptance tests, if they are to run.
 
     Raises:
         LeftoversError: If something cannot be removed.
@@ -52,7 +52,9 @@ def session(
     try:
         with terminal.progress(len(probes)) as bar:
             results = run(account, probes, at_once, bar.tick)
-        tests = acceptance(account)
+        if acceptance:
+            terminal.say(["Running the end-to-end tests"])
+        tests = acceptance(account) if acceptance else {}
         report = Report.of(account, results, tests, account.clock.now() - started)
     finally:
         account.stopped.clear()

@@ -51,6 +51,7 @@ class Terminal:
         self._console.print(table)
         for what, spread in report.data["timings"].items():
             self.say([f"Seconds until {what}: min {spread['min']}, median {spread['median']}, max {spread['max']}"])
+        self.say([f"{name}: {outcome}" for name, outcome in report.data["tests"].items()])
         self.say(report.verdict)
 
 

@@ -174,6 +174,7 @@ def test_a_report_is_read(invoke: Callable[..., int], tmp_path: Path, capsys: py
     assert invoke("--report", str(path)) == 0
     shown = capsys.readouterr().out
     assert "The dialect of this account: U1 InvalidParameterException; U10 Failed." in shown
+    assert "test_create_update_destroy: passed" in shown
     (first, *_) = raised(Report(RECORDED), FACTS.read_text())
     assert f"\n{first}\n" in shown, "a row is one line, ready to paste"
 
