@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .account import Account, Call
@@ -36,17 +37,30 @@ def accept(account: Account, environment: Mapping[str, str]) -> dict[str, str]:
         return {"all": "skipped: there is no third Region for replicas"}
     regions = ",".join((*account.replicas, account.third))
     command = [sys.executable, "-m", "pytest", "tests/e2e", "-m", "live", "-p", "no:cacheprovider", "-rA", "-q"]
-    done = subprocess.run(
-        [*command, "--live", account.run, "--live-regions", regions],
-        cwd=ROOT,
-        env={**os.environ, **environment, "AWS_REGION": account.home, "AWS_DEFAULT_REGION": account.home},
-        text=True,
-        stdout=subprocess.PIPE,
-        check=False,
-    )
+    home = {"AWS_REGION": account.home, "AWS_DEFAULT_REGION": account.home}
+    told = to_its_end([*command, "--live", account.run, "--live-regions", regions], {**environment, **home})
+    return outcomes(told) or {"all": f"failed: see {LOG}"}
+
+
+def to_its_end(command: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Run a command, and let it end what it started, also after Ctrl-C: a deployment must not outlive it.
+
+    Returns:
+        What it printed, which is in ``build/live/acceptance.txt`` too.
+    """
     LOG.parent.mkdir(parents=True, exist_ok=True)
-    LOG.write_text(done.stdout)
-    return outcomes(done.stdout) or {"all": f"failed: see {LOG}"}
+    with LOG.open("w") as log:
+        # In a session of its own, so that Ctrl-C reaches it once.
+        process = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, **environment}, stdout=log, start_new_session=True
+        )
+        try:
+            process.wait()
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+                process.wait()
+    return LOG.read_text()
 
 
 def outcomes(told: str) -> dict[str, str]:

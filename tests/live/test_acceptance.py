@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 import yaml
 
-from live.acceptance import accept, outcomes
+from live.acceptance import LOG, accept, outcomes, to_its_end
 from live.report import Report
 from tests.helpers.account import Cloud
 from tests.live.test_report import RECORDED
@@ -38,6 +43,40 @@ def test_failed_tests_are_named_and_redacted() -> None:
     assert report.failed == ["test_roles", "test_keys"]
     assert "Failed acceptance tests: test_roles, test_keys." in report.verdict
     assert "111122223333" not in report.markdown()
+
+
+CLEANS_UP = """
+import time
+print("started", flush=True)
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(0.5)
+    print("cleaned up")
+"""
+
+
+def test_ctrl_c_lets_the_end_to_end_tests_end_what_they_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    wait, waits = subprocess.Popen.wait, itertools.count()
+
+    def interrupted(process: subprocess.Popen[bytes], timeout: float | None = None) -> int:
+        if next(waits):
+            return wait(process, timeout)
+        while "started" not in LOG.read_text():
+            time.sleep(0.05)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess.Popen, "wait", interrupted)
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            to_its_end([sys.executable, "-c", CLEANS_UP], {})
+    finally:
+        signal.signal(signal.SIGINT, inherited)
+    assert LOG.read_text() == "started\ncleaned up\n"
 
 
 def test_a_region_that_is_not_bootstrapped_skips_them() -> None:
