@@ -32,6 +32,7 @@ from ministack.services.cloudformation import (
 from .clock import SystemClock
 from .iam import mend_iam
 from .secrets_manager import ApiError, Delays, Secret, SecretsManager
+from .secrets_manager.state import new_suffix
 from .wire import CONTENT_TYPE, respond
 
 # P1: what CloudFormation takes.
@@ -180,22 +181,30 @@ class _Authorization:
     def __init__(self, models: _Models) -> None:
         self._models = models
         self._request_tags = iam_actions.request_tag_context
+        self._resource_arn = iam_actions.extract_resource_arn
         # The bootstrap bucket refuses plain HTTP; loopback stands for TLS.
         pin = ministack.pin_request_origin
         ministack.pin_request_origin = lambda address, secure: pin(address, secure_transport=True)
         iam_actions.request_tag_context = self._context
-        self._resource_arn = iam_actions.extract_resource_arn
         iam_actions.extract_resource_arn = self._resource
 
     def _resource(self, service_name: str, *request: Any) -> str:
-        """The resource to authorize: of many SSM parameters the first that is denied, so that each is checked."""
+        """The resource to authorize.
+
+        A secret that does not exist has a made-up suffix (F34). Of many SSM parameters it is the first that is denied,
+        so that each is checked.
+        """
         arn = str(self._resource_arn(service_name, *request))
+        _, _, headers, body, params, region, account = request
+        names, secret_id = [], ""
+        with contextlib.suppress(ValueError):
+            asked = json.loads(body or b"{}") if service_name in {"secretsmanager", "ssm"} else {}
+            names, secret_id = asked.get("Names", []), asked.get("SecretId", "")
+        is_name = bool(secret_id) and not secret_id.startswith("arn:")
+        if service_name == "secretsmanager" and is_name and self._models.current.find(region, secret_id) is None:
+            return f"{arn}-{new_suffix()}"
         if service_name != "ssm" or arn != "*":
             return arn
-        _, _, headers, body, params, region, account = request
-        names = []
-        with contextlib.suppress(ValueError):
-            names = json.loads(body or b"{}").get("Names", [])
         arns = [f"arn:aws:ssm:{region}:{account}:parameter/{name.lstrip('/')}" for name in names]
         caller, action = extract_access_key_id(headers, params), headers["x-amz-target"].replace("AmazonSSM.", "ssm:")
         denied = (arn for arn in arns if iam_evaluator.enforce(caller, action, "ssm", region, resource_arn=arn))
