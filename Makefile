@@ -8,6 +8,7 @@ HANDLER := $(shell find handler -name __pycache__ -prune -o -print)
 # Which task reads which variables. Another one given, such as a misspelt one, is an error, not silence.
 demo_reads := KEEP
 local_reads := SPEED PORT AUTH
+live_reads := LOCAL CLEAN REPORT REPLICAS ONLY YES
 check_reads := TESTS
 test_reads := TESTS
 soak_reads := MINUTES SEED
@@ -29,7 +30,7 @@ on = $(filter-out 0 false no,$(1))
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
 .DEFAULT_GOAL := help
-.PHONY: help check demo local test soak mutants faults bench audit lint scan compat docs docs-serve recording format bundle dist release setup clean
+.PHONY: help check demo local live test soak mutants faults bench audit lint scan compat docs docs-serve recording format bundle dist release setup clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -39,6 +40,9 @@ demo: setup ## Deploy, change and destroy a replicated secret on local AWS (KEEP
 
 local: setup ## Start local AWS and print the environment for your own cdk and aws (SPEED=20 to speed it up, PORT=4566, AUTH=1 enforces IAM)
 	@exec $(BIN)/python -m local --speed $(or $(SPEED),1) --port $(or $(PORT),0) $(if $(call on,$(AUTH)),--auth)
+
+live: setup ## Find out on your AWS account what no emulator can tell (docs/guide/live.md; LOCAL=1, CLEAN=1, REPORT=file, REPLICAS=..., ONLY=..., YES=1)
+	@exec $(BIN)/python -m live $(if $(call on,$(LOCAL)),--local) $(if $(call on,$(CLEAN)),--clean) $(if $(REPORT),--report "$(REPORT)") $(if $(call on,$(YES)),--yes) --replicas "$(REPLICAS)" --only "$(ONLY)"
 
 check: lint test ## Run all that a pull request needs: style, types, imports and every test
 
@@ -74,8 +78,9 @@ lint: setup build/docs-venv/done build/workflows-venv/done ## Check style, types
 	@$(BIN)/python -m tools.prose
 	@$(BIN)/python -m tools.site
 
-docs: setup build/docs-venv/done ## Build the documentation's site into build/site, with the construct reference from the docstrings
+docs: setup build/docs-venv/done ## Build the documentation's site into build/site, with the construct reference and the scanners' findings
 	@$(BIN)/python -m tools.construct_reference
+	@$(BIN)/python -m tools.scan.page
 	@$(BIN)/python -m tools.site
 
 docs-serve: docs ## Show the site on http://localhost:8000 (run `make docs` to refresh it)

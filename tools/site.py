@@ -20,6 +20,9 @@ _ZENSICAL = ROOT / "build" / "docs-venv" / "bin" / "zensical"
 _CONFIG: dict[str, Any] = tomllib.loads((ROOT / "zensical.toml").read_text())["project"]
 # A relative link of Markdown, without its anchor.
 _LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)[^)#\s]+")
+_COLOR = re.compile(r"\x1b\[[0-9;]*m")
+# What Zensical finds: a line with what is wrong, and one with the place.
+_FOUND = re.compile(r"^Warning: (?P<what>.*)\n.*\[ (?P<place>\S+) \]", re.MULTILINE)
 
 
 def navigation() -> list[str]:
@@ -50,6 +53,21 @@ def repository_links(text: str, page: Path) -> str:
     return _LINK.sub(link, text)
 
 
+def build() -> str:
+    """Build the site.
+
+    Returns:
+        What is wrong with it, a line each; empty if it was built.
+    """
+    if found := orphans():
+        return f"either not in docs/ or not in the nav of zensical.toml: {', '.join(sorted(found))}"
+    _stage()
+    done = subprocess.run([_ZENSICAL, "build", "--strict"], cwd=ROOT, text=True, capture_output=True, check=False)
+    printed = _COLOR.sub("", done.stdout + done.stderr)
+    problems = [f"docs/{match['place']}: {match['what']}" for match in _FOUND.finditer(printed)]
+    return "\n".join(problems) or printed if done.returncode else ""
+
+
 def _pages(entries: list[dict[str, Any]]) -> Iterator[str]:
     for entry in entries:
         for page in entry.values():
@@ -68,12 +86,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--serve", action="store_true", help="serve the site instead of building it")
     serve = parser.parse_args().serve
-    if found := orphans():
-        sys.exit(f"either not in docs/ or not in the nav of zensical.toml: {', '.join(sorted(found))}")
-    _stage()
-    command = ["serve"] if serve else ["build", "--strict"]
-    done = subprocess.run([_ZENSICAL, *command], cwd=ROOT, env=os.environ | {"NO_COLOR": "1"}, check=False)
-    sys.exit(done.returncode)
+    if problems := build():
+        sys.exit(problems)
+    if serve:
+        sys.exit(subprocess.run([_ZENSICAL, "serve"], cwd=ROOT, check=False).returncode)
 
 
 if __name__ == "__main__":

@@ -173,9 +173,14 @@ def _for_unknown_key(stack: Stack, secret: sm.ISecret) -> iam.PolicyStatement:
     region = environment(secret)[1]
     conditions = {
         "StringEquals": {"kms:ViaService": via_secrets_manager(stack, region)},
-        "StringLike": {ENCRYPTION_CONTEXT: [_anywhere(stack, secret)]},
+        "StringLike": {ENCRYPTION_CONTEXT: [_end_of_arn(_anywhere(stack, secret))]},
     }
     return allow(DECRYPT, stack.format_arn(service="kms", region=region, account="*", resource="key/*"), conditions)
+
+
+def _end_of_arn(arn: str) -> str:
+    """A shorter pattern that matches the same secret: account and name. kms:ViaService has the service and Region."""
+    return ":".join(["*", *arn.split(":")[4:]])
 
 
 def _arn(stack: Stack, region: str, account: str, name: str, partition: str | None = None) -> str:

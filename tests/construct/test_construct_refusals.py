@@ -28,8 +28,8 @@ def stack() -> cdk.Stack:
     return stack_in("us-west-2")
 
 
-def token(stack: cdk.Stack) -> str:
-    return cdk.CfnParameter(stack, "Text").value_as_string
+def token(stack: cdk.Stack, name: str = "Text") -> str:
+    return cdk.CfnParameter(stack, name).value_as_string
 
 
 def properties(stack: cdk.Stack) -> dict[str, Any]:
@@ -159,9 +159,9 @@ def test_a_service_timeout_may_be_a_token(stack: cdk.Stack) -> None:
 
 
 def test_a_key_may_be_a_token_and_of_a_token_region(stack: cdk.Stack) -> None:
-    regions = [ReplicaRegion("eu-west-3", encryption_key=token(stack))]
+    regions = [ReplicaRegion("eu-west-3", encryption_key=token(stack, "Key"))]
     ReplicatedSecret(stack, "Database", regions=regions)
-    assert properties(stack)["ReplicaRegions"] == [{"Region": "eu-west-3", "KmsKeyId": {"Ref": "Text"}}]
+    assert properties(stack)["ReplicaRegions"] == [{"Region": "eu-west-3", "KmsKeyId": {"Ref": "Key"}}]
 
 
 def test_a_key_construct_of_another_region_is_rejected(stack: cdk.Stack) -> None:

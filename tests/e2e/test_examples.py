@@ -18,6 +18,7 @@ import pytest
 
 from local.cdk import Cdk
 from local.server import ACCOUNT, REGION, LocalAws, clean_environment
+from tests.helpers.policies import check
 
 FOLDER = Path(__file__).parents[2] / "examples"
 EXAMPLES = sorted(path.parent.name for path in FOLDER.glob("*/cdk.json"))
@@ -75,6 +76,12 @@ class Assembly:
 
     def declared(self) -> list[list[Any]]:
         return [entry["ReplicaRegions"] for entry in self.resources("Custom::ReplicatedSecret")]
+
+
+def test_the_policies_are_valid(assemblies: dict[str, Path]) -> None:
+    for folder in assemblies.values():
+        for template in Assembly(folder).stacks.values():
+            check(template)
 
 
 def test_an_existing_secret_is_named_and_not_made(assemblies: dict[str, Path]) -> None:

@@ -25,6 +25,7 @@ from cloudformation.stack import EXPORT
 from secret_replication.errors import ReplicationError
 from secret_replication.ownership import Owner
 from secret_replication.properties import PROPERTIES, read
+from tests.helpers.policies import check
 from tests.helpers.template import Deployment
 
 ROOT = Path(__file__).parents[2]
@@ -46,6 +47,11 @@ def template(dist: Path) -> dict[str, Any]:
 
 def resources(template: dict[str, Any], kind: str) -> dict[str, Any]:
     return {name: resource for name, resource in template["Resources"].items() if resource["Type"] == kind}
+
+
+def test_the_policies_are_valid(template: dict[str, Any]) -> None:
+    secrets = ["arn:aws:secretsmanager:*:111122223333:secret:app/*"]
+    check(template, {"SecretArns": secrets, "KmsKeyArns": ["arn:aws:kms:*:111122223333:key/*"]})
 
 
 def lint(*arguments: str | Path) -> str:
