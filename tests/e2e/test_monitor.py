@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +18,11 @@ from aws_cdk import aws_sns as sns
 
 from cdk_replicated_secret import ReplicatedSecret, ReplicationMonitor
 from local.cdk import Cdk
-from local.server import ACCOUNT, REGION, LocalAws
+from local.server import ACCOUNT, REGION, LocalAws, clean_environment
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("monitor")]
 PARIS = "eu-west-3"
-NAMES = ("healthy", "failed", "removed", "promoted")
+NAMES = ("healthy", "denied", "removed", "promoted")
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +73,30 @@ def lines(aws: LocalAws, functions: dict[str, str]) -> list[dict[str, Any]]:
     return [json.loads(text) for text in texts if text.startswith("{")]
 
 
-def test_after_the_deployment_every_replica_is_in_sync(aws: LocalAws, functions: dict[str, str]) -> None:
+@pytest.fixture(scope="module")
+def healthy(aws: LocalAws, functions: dict[str, str]) -> dict[str, int]:
+    """What the monitor counts after the deployment."""
+    return check(aws, functions)
+
+
+@pytest.fixture(scope="module")
+def broken(aws: LocalAws, functions: dict[str, str], healthy: dict[str, int]) -> dict[str, int]:
+    """What it counts after a replica was removed, one promoted, one failed, and one secret's reading was denied."""
+    secrets, there = aws.client("secretsmanager"), aws.client("secretsmanager", PARIS)
+    arns = {name: secrets.describe_secret(SecretId=f"app/{name}")["ARN"] for name in NAMES}
+    secrets.create_secret(Name="app/collides", SecretString="value", AddReplicaRegions=[{"Region": PARIS}])
+    secrets.remove_regions_from_replication(SecretId=arns["removed"], RemoveReplicaRegions=[PARIS])
+    there.stop_replication_to_replica(SecretId=arns["promoted"].replace(REGION, PARIS))
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "secretsmanager:DescribeSecret", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    secrets.put_resource_policy(SecretId=arns["denied"], ResourcePolicy=policy)
+    time.sleep(6)  # Twenty times as fast as AWS: a removed replica is gone.
+    return check(aws, functions)
+
+
+def test_after_the_deployment_every_replica_is_in_sync(healthy: dict[str, int]) -> None:
     """With no more than its role's permissions."""
-    assert check(aws, functions) == {
+    assert healthy == {
         "SecretsChecked": 4,
         "ReplicasInSync": 4,
         "ReplicasFailed": 0,
@@ -83,19 +107,8 @@ def test_after_the_deployment_every_replica_is_in_sync(aws: LocalAws, functions:
     }
 
 
-def test_each_problem_is_counted_and_logged(aws: LocalAws, functions: dict[str, str]) -> None:
-    secrets, there = aws.client("secretsmanager"), aws.client("secretsmanager", PARIS)
-    arns = {name: secrets.describe_secret(SecretId=f"app/{name}")["ARN"] for name in NAMES}
-    secrets.create_secret(Name="app/collides", SecretString="value", AddReplicaRegions=[{"Region": PARIS}])
-    secrets.remove_regions_from_replication(SecretId=arns["removed"], RemoveReplicaRegions=[PARIS])
-    there.stop_replication_to_replica(SecretId=arns["promoted"].replace(REGION, PARIS))
-    denied = {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "secretsmanager:DescribeSecret", "Resource": "*"}],
-    }
-    secrets.put_resource_policy(SecretId=arns["failed"], ResourcePolicy=json.dumps(denied))
-    time.sleep(6)  # Twenty times as fast as AWS: a removed replica is gone.
-    assert check(aws, functions) == {
+def test_each_problem_is_counted_and_logged(aws: LocalAws, functions: dict[str, str], broken: dict[str, int]) -> None:
+    assert broken == {
         "SecretsChecked": 4,
         "ReplicasInSync": 1,
         "ReplicasFailed": 1,
@@ -110,7 +123,7 @@ def test_each_problem_is_counted_and_logged(aws: LocalAws, functions: dict[str, 
         ("collides", PARIS): "ReplicasFailed",
         ("removed", PARIS): "ReplicasMissing",
         ("promoted", PARIS): "ReplicasPromoted",
-        ("failed", ""): "CheckFailed",
+        ("denied", ""): "CheckFailed",
     }.items() <= {place: line["kind"] for place, line in told.items()}.items()
     assert told["removed", PARIS]["owner"].startswith("Secrets Removed")
     assert "already exists in region" in told["collides", PARIS]["message"]
@@ -118,6 +131,27 @@ def test_each_problem_is_counted_and_logged(aws: LocalAws, functions: dict[str, 
     metrics = [line for line in lines(aws, functions) if "_aws" in line]
     assert metrics[-1]["service"] == functions["Function"]
     assert metrics[-1]["ReplicasFailed"] == [1.0]
+
+
+@pytest.mark.usefixtures("broken")
+def test_the_command_shows_the_same(aws: LocalAws) -> None:
+    """As a user types it, with all rights."""
+    command = Path(sys.executable).parent / "replicated-secret"
+    environment = clean_environment() | aws.environment
+    run = partial(subprocess.run, env=environment, text=True, capture_output=True, check=False)
+    shown = run([command, "status", "--prefix", "app/", "--problems", "--verify"])
+    rows = [line.split()[:3] for line in shown.stdout.partition("\n\n")[0].splitlines()[1:]]
+    assert rows == [["app/collides", PARIS, "Failed"], ["app/promoted", PARIS, "not"]], shown.stdout + shown.stderr
+    assert "To fix this, delete that secret" in shown.stdout
+    assert shown.returncode == 1
+    told = json.loads(run([command, "status", "--json"]).stdout)
+    assert {(line["secret"], line["kind"]) for line in told} == {
+        ("app/collides", "ReplicasFailed"),
+        ("app/denied", "ReplicasInSync"),
+        ("app/healthy", "ReplicasInSync"),
+        ("app/promoted", "ReplicasPromoted"),
+        ("app/removed", "ReplicasChanging"),
+    }
 
 
 def test_the_alarms_are_on_these_metrics_and_the_schedule_calls_the_function(

@@ -26,11 +26,15 @@ class OneAtATime:
         return call
 
 
+def secrets(world: World, region: str = PRIMARY) -> Boto3Secrets:
+    """The adapter over this world."""
+    lock = threading.Lock()
+    return Boto3Secrets(region, lambda _, where: OneAtATime(world.client(where), lock))
+
+
 def scan(world: World, rules: Rules | None = None, region: str = PRIMARY, **more: Any) -> Scan:
     """A scan of this world."""
-    lock = threading.Lock()
-    aws = Boto3Secrets(region, lambda _, where: OneAtATime(world.client(where), lock))
-    return Scan(aws, region, rules or Rules(), world.clock.now, **more)
+    return Scan(secrets(world, region), region, rules or Rules(), world.clock.now, **more)
 
 
 def findings(scan: Scan) -> list[Finding]:
