@@ -55,6 +55,8 @@ def judge(secret: Secret, in_region: Mapping[str, InRegion], now: float, rules: 
     """
     if secret.deleted:
         return [deleted(secret.name, str(secret.arn))]
+    if secret.primary_region not in ("", secret.arn.region):
+        return []
     owned = claims(secret.tags, secret.arn.region)
     judged, unchecked = [], []
     for region in sorted({*secret.replicas, *owned}):

@@ -17,8 +17,10 @@ from aws_cdk import aws_secretsmanager as sm
 from aws_cdk import aws_sns as sns
 
 from cdk_replicated_secret import ReplicatedSecret, ReplicationMonitor
+from cloudformation.__main__ import build
 from local.cdk import Cdk
 from local.server import ACCOUNT, REGION, LocalAws, clean_environment
+from tests.helpers.shell import Shell, steps
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("monitor")]
 PARIS = "eu-west-3"
@@ -152,6 +154,21 @@ def test_the_command_shows_the_same(aws: LocalAws) -> None:
         ("app/promoted", "ReplicasPromoted"),
         ("app/removed", "ReplicasChanging"),
     }
+
+
+def test_the_template_deploys_as_the_page_says(aws: LocalAws, tmp_path: Path) -> None:
+    build(tmp_path)
+    shell = Shell(aws, tmp_path)
+    for _, command in steps("monitoring.md", "In plain CloudFormation"):
+        shell.run(command)
+    counted = json.loads((tmp_path / "metrics.json").read_text())
+    assert counted["SecretsChecked"] >= 4
+    made = shell.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    name = shell.outputs("replication-monitor")["FunctionName"]
+    topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:operations"
+    actions = [a["AlarmActions"] + a["OKActions"] for a in made if a["Dimensions"][0]["Value"] == name]
+    assert actions == [[topic, topic]] * 6
+    shell.delete("replication-monitor")
 
 
 def test_the_alarms_are_on_these_metrics_and_the_schedule_calls_the_function(

@@ -144,6 +144,11 @@ def test_a_secret_that_is_scheduled_for_deletion_is_no_problem() -> None:
     assert kinds(judge(replace(primary("Failed", OURS), deleted=True), {}, NOW, Rules())) == [K.DELETED]
 
 
+def test_a_secret_that_became_a_replica_after_it_was_listed_is_judged_elsewhere() -> None:
+    copied = {TAG: "created eu-west-1 1b2f6d3a Database App"}
+    assert judge(replace(primary(None, copied), primary_region="eu-west-1"), {}, NOW, Rules()) == []
+
+
 def test_replicas_are_judged_one_by_one() -> None:
     replicas = {region: ReplicaStatus(region, status) for region, status in ((VIRGINIA, "InSync"), (PARIS, "Failed"))}
     found = judge(replace(primary(None), replicas=replicas), {PARIS: GONE}, NOW, Rules())
