@@ -3,6 +3,25 @@ PYTHON ?= python3
 BIN := .venv/bin
 HANDLER := $(shell find handler -name __pycache__ -prune -o -print)
 
+# Which task reads which variables. Another one given, such as a misspelt one, is an error, not silence.
+demo_reads := KEEP
+local_reads := SPEED PORT AUTH
+check_reads := TESTS
+test_reads := TESTS
+soak_reads := MINUTES SEED
+mutants_reads := ONLY
+faults_reads := ONLY
+bench_reads := ONLY
+reads := $(foreach goal,$(MAKECMDGOALS),$($(goal)_reads)) PYTHON
+given := $(foreach variable,$(.VARIABLES),$(if $(filter command,$(origin $(variable))),$(variable)))
+# A make within make inherits the outer one's.
+ifeq ($(MAKELEVEL),0)
+$(foreach variable,$(filter-out $(reads),$(given)),$(error make $(MAKECMDGOALS) does not read $(variable). It reads $(strip $(reads))))
+endif
+
+# KEEP=0 and AUTH=0 are off.
+on = $(filter-out 0 false no,$(1))
+
 # Node 20 still works; jsii says on every run that it is no longer supported.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
@@ -13,14 +32,14 @@ help: ## List the tasks
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 demo: setup ## Deploy, change and destroy a replicated secret on local AWS (KEEP=1 leaves local AWS running)
-	@exec $(BIN)/python -m local.demo $(if $(KEEP),--keep)
+	@exec $(BIN)/python -m local.demo $(if $(call on,$(KEEP)),--keep)
 
 local: setup ## Start local AWS and print the environment for your own cdk and aws (SPEED=20 to speed it up, PORT=4566, AUTH=1 enforces IAM)
-	@exec $(BIN)/python -m local --speed $(or $(SPEED),1) --port $(or $(PORT),0) $(if $(AUTH),--auth)
+	@exec $(BIN)/python -m local --speed $(or $(SPEED),1) --port $(or $(PORT),0) $(if $(call on,$(AUTH)),--auth)
 
 check: lint test ## Run all that a pull request needs: style, types, imports and every test
 
-test: setup build/awscli-venv/done ## Run every test
+test: setup build/awscli-venv/done ## Run every test (TESTS=tests/unit runs some)
 	@$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup $(TESTS)
 
 soak: setup ## Run randomized stack histories and events for MINUTES (10; SEED=... repeats one round)
@@ -29,10 +48,10 @@ soak: setup ## Run randomized stack histories and events for MINUTES (10; SEED=.
 mutants: setup ## Change the handler in small ways: every mutant must be caught (ONLY="plan apply")
 	@$(BIN)/python -m tools.mutants $(ONLY)
 
-faults: setup build/microburst-venv/done ## Inject network faults into whole stack life cycles, and write docs/reliability.md (20 minutes)
+faults: setup build/microburst-venv/done ## Inject network faults into whole stack life cycles, and write docs/reliability.md (20 minutes; ONLY=... injects some)
 	@PYTHONPATH=handler:constructs:packaging $(BIN)/python -m tools.faults $(if $(ONLY),--only "$(ONLY)")
 
-bench: setup bench/node_modules/done ## Compare speed and size with the alternatives, and write docs/benchmarks.md (15 minutes)
+bench: setup ## Compare speed and size with the alternatives, and write docs/benchmarks.md (15 minutes; ONLY=... runs one)
 	@PYTHONPATH=handler:constructs:packaging $(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
 audit: setup build/audit-venv/done ## Report known vulnerabilities of the bundle and the CDK CLI, if the advisory indexes are reachable
@@ -70,7 +89,7 @@ dist: setup ## Build into dist/: the wheel, the source distribution, and for pla
 setup: .venv/done node_modules/done build/handler.zip ## Install everything into the checkout
 
 clean: ## Remove what the tasks have made
-	rm -rf .venv node_modules bench/node_modules build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv node_modules build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/done: requirements.txt pyproject.toml
 	@echo "Installing Python packages into .venv"
@@ -81,13 +100,8 @@ clean: ## Remove what the tasks have made
 	@touch $@
 
 node_modules/done: package.json package-lock.json
-	@echo "Installing the CDK CLI into node_modules"
-	@npm ci --silent --no-audit --no-fund
-	@touch $@
-
-# What Lambda's Node.js runtime brings, for the functions of others.
-bench/node_modules/done: bench/package.json bench/package-lock.json
-	@npm ci --silent --no-audit --no-fund --prefix bench
+	@echo "Installing the CDK CLI, and the AWS SDK for the functions of local AWS, into node_modules"
+	@npm ci --loglevel=error --no-audit --no-fund
 	@touch $@
 
 # Tools in environments of their own: what they pin does not go with the rest.

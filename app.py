@@ -2,15 +2,23 @@
 
 Context, all of it optional (`cdk deploy -c secretId=app/database -c replicaRegions='["eu-west-3"]'`):
     secretId: the ARN or name of an existing secret. Default: the stack creates one.
+    stackName: the stack's name. Default: see below.
     replicaRegions: a JSON list of Regions or of {"Region": ..., "KmsKeyId": ...}, or the AWS CLI's shorthand,
         `Region=eu-west-3,KmsKeyId=alias/app Region=us-east-1`. Default: two other Regions of the stack's partition.
     forceOverwriteReplicaSecret: true or false.
     replicaRemovalPolicy: Delete, Retain or Promote.
+Any other key is refused, except the CDK's own.
+
+Each secret has its own stack, so no deployment touches the replicas of another secret. The stack of `app/database` is
+`ReplicatedSecret-app-database`. A digest of the name is added if the name has other characters than letters, digits and
+single slashes (`app-database`), or is too long for a stack name. An ARN gives the same stack as the name in it, unless
+it is of another Region or account. The secret that the app creates is in the stack `ReplicatedSecret`.
 """
 
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 import os
 import re
@@ -28,10 +36,15 @@ from cdk_replicated_secret import ReplicaRegion, ReplicaRemovalPolicy, Replicate
 STACK = "ReplicatedSecret"
 # The first two that are not the stack's own, of those that need no opt-in; other partitions have few Regions.
 DEFAULT_REGIONS = ("eu-west-3", "us-east-1", "us-west-2")
-_CONTEXT = ("secretId", "replicaRegions", "forceOverwriteReplicaSecret", "replicaRemovalPolicy")
+_CONTEXT = ("secretId", "stackName", "replicaRegions", "forceOverwriteReplicaSecret", "replicaRemovalPolicy")
+# The CDK's own have a colon, except these, which its CLI writes into cdk.json.
+_CDKS_CONTEXT = ("acknowledged-issue-numbers", "cli-telemetry")
+_LONGEST_STACK_NAME = 128
+_STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9]+(/[A-Za-z0-9]+)*")
 _NAME = re.compile(r"[A-Za-z0-9/_+=.@!-]{1,512}")
 _ARN = re.compile(r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@!-]+")
-_COMPLETE_ARN = re.compile(r".*-[A-Za-z0-9]{6}")
+_SUFFIX = re.compile(r"-[A-Za-z0-9]{6}$")
 _REGIONS_ALLOWED = (
     'expected Regions such as eu-west-3,us-east-1, a JSON list such as ["eu-west-3"] or '
     '[{"Region": "eu-west-3", "KmsKeyId": "alias/app"}], '
@@ -57,55 +70,88 @@ def main() -> None:
         account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=os.environ.get("CDK_DEFAULT_REGION")
     )
     try:
-        stack = cdk.Stack(app, STACK, env=environment)
-        build(stack)
+        build(app, environment)
     except (ContextError, ValueError, TypeError) as error:
         sys.exit(f"cdk-replicated-secret: {error}")
     app.synth()
 
 
-def build(stack: cdk.Stack) -> ReplicatedSecret:
-    """Build the stack that its context describes.
+def build(app: cdk.App, environment: cdk.Environment) -> cdk.Stack:
+    """Build the stack that the context describes.
 
     Raises:
-        ContextError: If a context value is not allowed.
+        ContextError: If a context key or value is not allowed.
         ValueError: If the construct rejects the values.
     """
-    _reject_misspelt(stack.node.get_all_context())
-    secret_id, regions, force, policy = (stack.node.try_get_context(key) for key in _CONTEXT)
-    replicated = ReplicatedSecret(
+    _reject_unknown(app.node.get_all_context())
+    secret_id, name, regions, force, policy = (app.node.try_get_context(key) for key in _CONTEXT)
+    _validate(secret_id, name)
+    stack = cdk.Stack(app, name or name_of_stack(secret_id, environment.region, environment.account), env=environment)
+    ReplicatedSecret(
         stack,
         "Secret",
         secret=None if secret_id is None else _secret(stack, secret_id),
         regions=_default_regions(stack.region) if regions is None else _regions(regions),
-        force_overwrite=_boolean(_CONTEXT[2], False if force is None else force),
+        force_overwrite=_boolean("forceOverwriteReplicaSecret", False if force is None else force),
         replica_removal_policy=_policy("Delete" if policy is None else policy),
-    )
-    replicated.add_outputs()
-    return replicated
+    ).add_outputs()
+    return stack
 
 
-def _reject_misspelt(context: Mapping[str, object]) -> None:
-    """Without this, a misspelt key would be ignored silently, and with it a Retain."""
+def name_of_stack(secret_id: str | None, region: str | None, account: str | None) -> str:
+    """The stack's name: no two secrets have the same.
+
+    Args:
+        secret_id: The secret's name or ARN. None: the app creates the secret.
+        region: The stack's Region.
+        account: The stack's account.
+    """
+    if secret_id is None:
+        return STACK
+    place, _, name = secret_id.rpartition(":")
+    if place:
+        name = _SUFFIX.sub("", name)
+        of_region, of_account = place.split(":")[3:5]
+        if (of_region, of_account) != (region, account):
+            name = f"{of_region}:{of_account}:{name}"
+    stack_name = f"{STACK}-{re.sub('[^A-Za-z0-9]+', '-', name)}"
+    if _PLAIN_NAME.fullmatch(name) and len(stack_name) <= _LONGEST_STACK_NAME:
+        return stack_name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{stack_name[: _LONGEST_STACK_NAME - 1 - len(digest)].rstrip('-')}-{digest}"
+
+
+def _reject_unknown(context: Mapping[str, object]) -> None:
+    """Reject the keys that nothing reads: with a misspelt one, a Retain would be ignored silently."""
     lowered = {key.lower(): key for key in _CONTEXT}
     for key, value in context.items():
-        close = difflib.get_close_matches(key.lower(), lowered, n=1, cutoff=0.8)
-        if key not in _CONTEXT and close:
-            raise ContextError(key, value, f"unknown key; did you mean {lowered[close[0]]}?")
+        if key in (*_CONTEXT, *_CDKS_CONTEXT) or ":" in key:
+            continue
+        close = [lowered[name] for name in difflib.get_close_matches(key.lower(), lowered, n=1)]
+        if "key" in key.lower():
+            close = ["replicaRegions, whose entries have a KmsKeyId"]
+        hint = f"did you mean {close[0]}? The" if close else "the"
+        raise ContextError(key, value, f"unknown key; {hint} keys are {', '.join(_CONTEXT)}")
 
 
-def _secret(scope: Construct, secret_id: object) -> sm.ISecret:
-    if isinstance(secret_id, str) and _ARN.fullmatch(secret_id):
-        if _COMPLETE_ARN.fullmatch(secret_id):
-            return sm.Secret.from_secret_complete_arn(scope, "Primary", secret_id)
-        return sm.Secret.from_secret_partial_arn(scope, "Primary", secret_id)
-    if isinstance(secret_id, str) and _NAME.fullmatch(secret_id):
+def _validate(secret_id: object, stack_name: object) -> None:
+    """Check what names the stack."""
+    if secret_id is not None and not (
+        isinstance(secret_id, str) and (_ARN.fullmatch(secret_id) or _NAME.fullmatch(secret_id))
+    ):
+        raise ContextError("secretId", secret_id, _SECRETS_ALLOWED)
+    if stack_name is not None and not (isinstance(stack_name, str) and _STACK_NAME.fullmatch(stack_name)):
+        raise ContextError(
+            "stackName", stack_name, f"expected 1 to {_LONGEST_STACK_NAME} letters, digits and hyphens, a letter first"
+        )
+
+
+def _secret(scope: Construct, secret_id: str) -> sm.ISecret:
+    if not _ARN.fullmatch(secret_id):
         return sm.Secret.from_secret_name_v2(scope, "Primary", secret_id)
-    raise ContextError(
-        "secretId",
-        secret_id,
-        _SECRETS_ALLOWED,
-    )
+    if _SUFFIX.search(secret_id):
+        return sm.Secret.from_secret_complete_arn(scope, "Primary", secret_id)
+    return sm.Secret.from_secret_partial_arn(scope, "Primary", secret_id)
 
 
 def _default_regions(own: str) -> list[str]:
@@ -164,7 +210,7 @@ def _policy(value: object) -> ReplicaRemovalPolicy:
         return ReplicaRemovalPolicy(value)
     except ValueError:
         allowed = ", ".join(policy.value for policy in ReplicaRemovalPolicy)
-        raise ContextError(_CONTEXT[3], value, f"expected one of {allowed}") from None
+        raise ContextError("replicaRemovalPolicy", value, f"expected one of {allowed}") from None
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import tempfile
 import threading
@@ -14,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 from botocore.exceptions import ClientError
 
@@ -27,7 +25,6 @@ from .report import Section
 REGIONS = ("eu-west-3", "us-east-1")
 _TAKEN = "us-east-1"
 _APPS = Path(__file__).parent / "beside_apps"
-_SDK = Path(__file__).parent / "node_modules"
 _LOOK_EVERY = 0.1
 # What does not end by then hangs: CloudFormation itself would wait for an hour.
 _ENDS_WITHIN = 180.0
@@ -53,7 +50,7 @@ A secret of us-west-2 comes to {" and ".join(REGIONS)}, on one local AWS at AWS'
 framework are the least that works: an update that drops a Region, a replica that is not the stack's, and a removal \
 that takes a minute are not handled.
 - Bytes: of the template as CDK writes it, and of the zips in the bootstrap bucket with the functions' code, each once.\
- What Lambda's runtimes have is not counted; the SDK that Node's has is in `bench/node_modules` here.
+ What Lambda's runtimes have is not counted; the SDK that Node's has is in `node_modules` here.
 - Seconds: by the stack's events from the start of its operation, one run each. IAM's and Lambda's own delays are not \
 in them. DescribeSecret is asked every {_LOOK_EVERY:g} s; what it says first after CREATE_COMPLETE is in the table.
 - If the name is taken: deployed again with another secret of the name in {_TAKEN}, so that AWS takes the call and \
@@ -89,13 +86,6 @@ WAYS = (
     Way("CDK's Provider framework, own handlers", "provider_framework", handlers=("handlers/index.py",)),
     Way("native `ReplicaRegions`", "native", makes_secret=True),
 )
-
-
-class MissingSdkError(Exception):
-    """What Lambda's Node runtime has is not installed."""
-
-    def __init__(self) -> None:
-        super().__init__("bench/node_modules is missing: npm ci --prefix bench")
 
 
 class _TooLongError(Exception):
@@ -140,13 +130,9 @@ class _Deployment:
 
 def measure() -> Section:
     """Each way twice: as it should go, and with a name that is taken in one Region."""
-    if not _SDK.is_dir():
-        raise MissingSdkError
     with contextlib.ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        # Local AWS hands its environment down to the Lambdas.
-        with mock.patch.dict(os.environ, NODE_PATH=str(_SDK)):
-            aws = stack.enter_context(LocalAws(speed=1))
+        aws = stack.enter_context(LocalAws(speed=1))
         Cdk(aws.environment, scratch / "bootstrap").bootstrap()
         measured = [(way, _deploy(aws, scratch, way), _deploy(aws, scratch, way, taken=True)) for way in WAYS]
     return Section(

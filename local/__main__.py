@@ -12,10 +12,12 @@ import sys
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from .secrets_manager import Delays
 from .server import HOST, clean_environment, environment, free_port, is_listening
 
+_SDK = Path(__file__).parent.parent / "node_modules" / "@aws-sdk"
 _LAST_PORT = 65535
 _THREADS = 256
 
@@ -47,13 +49,26 @@ def main() -> None:
         inherited, GATEWAY_PORT=str(arguments.behind or port), BIND_HOST=HOST, MINISTACK_HOST=HOST, LOG_LEVEL="WARNING"
     )
     os.environ["AUTH"] = str(arguments.auth).lower()
+    # They have ports of their own, which two local AWS would share: MQTT's on every interface.
+    os.environ.update(IOT_MTLS_ENABLED="0", SFTP_ENABLED="0")
     with tempfile.TemporaryDirectory(prefix="local-aws-") as scratch:
         # The Lambdas' code and whatever else MiniStack puts into files goes with it.
         tempfile.tempdir = os.environ["TMPDIR"] = os.environ["STATE_DIR"] = scratch
+        _bring_sdk(Path(scratch))
         try:
             asyncio.run(_serve(port, 1 / arguments.speed, until_eof=arguments.until_eof))
         except KeyboardInterrupt:
             sys.exit(130)
+
+
+def _bring_sdk(scratch: Path) -> None:
+    """Put the AWS SDK where Node functions find it, whose code is below: as Lambda's runtime has it.
+
+    MiniStack's stub of the SDK ignores the Region that a client is made for.
+    """
+    modules = scratch / "node_modules"
+    modules.mkdir()
+    (modules / "@aws-sdk").symlink_to(_SDK)
 
 
 async def _serve(port: int, scale: float, *, until_eof: bool) -> None:

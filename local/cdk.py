@@ -49,9 +49,11 @@ class Cdk:
         """``cdk deploy``."""
         return self.run("deploy", stack, "--require-approval", "never", context=context, meanwhile=meanwhile)
 
-    def destroy(self, stack: str, meanwhile: Callable[[], None] = lambda: None) -> str:
+    def destroy(
+        self, stack: str, context: Mapping[str, str] | None = None, meanwhile: Callable[[], None] = lambda: None
+    ) -> str:
         """``cdk destroy``."""
-        return self.run("destroy", stack, "--force", meanwhile=meanwhile)
+        return self.run("destroy", stack, "--force", context=context, meanwhile=meanwhile)
 
     def run(
         self,

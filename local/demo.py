@@ -25,6 +25,11 @@ STACK = "ReplicatedSecret"
 SPEED = 6.0
 _KEPT, _DROPPED, _ADDED = "eu-west-3", "us-east-1", "ap-southeast-2"
 _Statuses = dict[str, str]
+_COMMANDS = f"""
+npx cdk deploy --require-approval never    # a new secret
+aws secretsmanager create-secret --name app/database --secret-string test
+npx cdk deploy --require-approval never -c secretId=app/database    # an existing one, in a stack of its own
+aws secretsmanager list-secrets --region {_KEPT}"""
 
 
 class DemoError(Exception):
@@ -94,7 +99,7 @@ class Demo:
         self._console.print(f"  {_DROPPED} removed, {_ADDED} added, {_KEPT} untouched")
 
     def _destroy(self) -> None:
-        self._step("cdk destroy", lambda: self._cdk.destroy(STACK, _Watch(self._statuses, self._console)))
+        self._step("cdk destroy", lambda: self._cdk.destroy(STACK, meanwhile=_Watch(self._statuses, self._console)))
         for region in (REGION, _KEPT, _DROPPED, _ADDED):
             _check(f"the secret in {region}", self._describe(region), None)
         self._console.print("  every replica and the primary removed")
@@ -187,7 +192,7 @@ def _keep(aws: LocalAws, console: Console) -> None:
     console.print("\nLocal AWS is still running; press Ctrl-C to stop it. In another terminal:\n")
     for name, value in aws.environment.items():
         console.print(f"export {name}={shlex.quote(value)}", markup=False)
-    console.print(f"\nnpx cdk deploy --require-approval never\naws secretsmanager list-secrets --region {_KEPT}")
+    console.print(_COMMANDS, markup=False)
     aws.wait()
 
 

@@ -19,7 +19,7 @@ from ministack.core.responses import get_account_id, get_region, set_request_reg
 from ministack.core.router import extract_access_key_id
 from ministack.services import cloudformation, iam, kms, lambda_svc
 from ministack.services import secretsmanager as service
-from ministack.services.cloudformation import custom_resource, handlers, provisioners
+from ministack.services.cloudformation import custom_resource, handlers, helpers, provisioners
 
 from .clock import SystemClock
 from .secrets_manager import ApiError, Delays, Secret, SecretsManager
@@ -28,6 +28,7 @@ from .wire import CONTENT_TYPE, respond
 # P1: what CloudFormation takes.
 _LONGEST_ANSWER = 4096
 _AWS_KEY = "alias/aws/secretsmanager"
+_NOT_UPDATABLE = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "UPDATE_ROLLBACK_FAILED", "DELETE_FAILED")
 _ENCRYPTING = ("GenerateDataKey", "Encrypt")
 _Response = tuple[int, dict[str, str], bytes]
 _Record = dict[str, Any]
@@ -87,6 +88,7 @@ def app(delays: Delays) -> Callable[..., Awaitable[None]]:
     _mend_custom_resources()
     _mend_invocations()
     _mend_roles()
+    _mend_states()
     serve: Callable[..., Awaitable[None]] = ministack.app
     return serve
 
@@ -172,6 +174,22 @@ class _Authorization:
         pin = ministack.pin_request_origin
         ministack.pin_request_origin = lambda address, secure: pin(address, secure_transport=True)
         iam_actions.request_tag_context = self._context
+        self._resource_arn = iam_actions.extract_resource_arn
+        iam_actions.extract_resource_arn = self._resource
+
+    def _resource(self, service_name: str, *request: Any) -> str:
+        """The resource to authorize: of many SSM parameters the first that is denied, so that each is checked."""
+        arn = str(self._resource_arn(service_name, *request))
+        if service_name != "ssm" or arn != "*":
+            return arn
+        _, _, headers, body, params, region, account = request
+        names = []
+        with contextlib.suppress(ValueError):
+            names = json.loads(body or b"{}").get("Names", [])
+        arns = [f"arn:aws:ssm:{region}:{account}:parameter/{name.lstrip('/')}" for name in names]
+        caller, action = extract_access_key_id(headers, params), headers["x-amz-target"].replace("AmazonSSM.", "ssm:")
+        denied = (arn for arn in arns if iam_evaluator.enforce(caller, action, "ssm", region, resource_arn=arn))
+        return next(denied, arns[0] if arns else "*")
 
     def _context(self, name: str, action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:
         context: dict[str, Any] = self._request_tags(name, action, body, params)
@@ -399,3 +417,36 @@ def _mend_roles() -> None:
         return made
 
     handler["create"] = create_bounded
+
+
+def _mend_states() -> None:
+    """A stack whose Create or rollback failed can be deleted and nothing else."""
+    actions = handlers._ACTION_HANDLERS
+    create, update, change = (actions[name] for name in ("CreateStack", "UpdateStack", "CreateChangeSet"))
+
+    def refused(params: Mapping[str, Any], *, creates: bool) -> Any:
+        """The error, or None if the stack's state allows the call."""
+        name = helpers._p(params, "StackName")
+        stack = handlers._resolve_stack(name) or {"StackStatus": ""}
+        status = stack["StackStatus"]
+        if creates and status == "ROLLBACK_COMPLETE":
+            change_set = helpers._p(params, "ChangeSetName")
+            again = f" and cannot be created again with the changeSet [{change_set}]" if change_set else ""
+            code = "ValidationError" if change_set else "AlreadyExistsException"
+            return helpers._error(code, f"Stack [{name}] already exists{again}")
+        if not creates and status in _NOT_UPDATABLE:
+            message = f"Stack:{stack['StackId']} is in {status} state and can not be updated."
+            return helpers._error("ValidationError", message)
+        return None
+
+    def create_stack(params: Mapping[str, Any]) -> Any:
+        return refused(params, creates=True) or create(params)
+
+    def update_stack(params: Mapping[str, Any]) -> Any:
+        return refused(params, creates=False) or update(params)
+
+    def create_change_set(params: Mapping[str, Any]) -> Any:
+        creates = helpers._p(params, "ChangeSetType", "UPDATE") == "CREATE"
+        return refused(params, creates=creates) or change(params)
+
+    actions.update(CreateStack=create_stack, UpdateStack=update_stack, CreateChangeSet=create_change_set)

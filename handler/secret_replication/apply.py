@@ -44,11 +44,11 @@ class Applier:
             except (SecretNotFoundError, SecretDeletedError) as error:
                 # It disappeared since it was observed. A replica that is gone cannot be promoted.
                 if call.step is Step.PROMOTE:
-                    self._attempts[call.regions[0]].note_rejected(call.step, RejectedError(str(error)), now)
+                    self._attempts[call.regions[0]].note_rejected(call.step, error, now)
                 return False
+        secret = str(observed.arn)
         for region, rejection in rejected.items():
-            action = plan.steps[region].name
-            self._log.warning(f"{region}: {rejection}", action=action, region=region, secret=str(observed.arn))
+            self._log.warning(f"{region}: {rejection}", action=plan.steps[region].name, region=region, secret=secret)
         final = {
             region: error
             for region, error in rejected.items()

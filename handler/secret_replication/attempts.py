@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from .advice import is_about_a_key
 from .clock import LAG, rest
-from .errors import RejectedError
+from .errors import ReplicationError
 from .model import Step
 
 # U1 to U3: how AWS may reject a call because the Region is replicated already.
@@ -60,7 +60,7 @@ class Attempt:
         """The replica was removed from replication."""
         self.rejected, self.not_before = None, now + LAG
 
-    def note_rejected(self, step: Step, error: RejectedError, now: float) -> bool:
+    def note_rejected(self, step: Step, error: ReplicationError, now: float) -> bool:
         """AWS rejected this step's call. True if that is final: it rejected the same step before.
 
         A replica that AWS does not replicate over (U1 to U3) can be removed first. Not so if the rejection is about a

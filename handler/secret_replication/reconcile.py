@@ -92,7 +92,7 @@ class Reconciler:
             raise error
         if isinstance(error, AccessDeniedError):
             seconds = KEY_GRACE if is_about_a_key(error.aws_message) else ACCESS_GRACE
-            if self._denied.holds("denied", self._deadline.grace(seconds)):
+            if self._denied.holds(error.code, self._deadline.grace(seconds)):
                 raise AccessDeniedError(advised(str(error), error.aws_message)) from error
         if self._deadline.passed:
             raise type(error)(f"{error}. {self._overdue()}") from error
@@ -172,7 +172,7 @@ class Reconciler:
             return began
         regions = sorted({*self._desired.replicas, *self.observed.owned})
         states = "; ".join(f"{region} {self.observed.describe(region)}" for region in regions)
-        return f"{began}: {states}. {of_regions(self._failed(self.observed))}".rstrip(" .")
+        return ". ".join(filter(None, (f"{began}: {states}", of_regions(self._failed(self.observed)))))
 
     def _failed(self, observed: Observed) -> dict[str, str]:
         listed = [observed.replicas[region] for region in self._desired.replicas if region in observed.replicas]
@@ -184,7 +184,7 @@ class Reconciler:
         for region, step in steps.steps.items():
             if step not in (Step.NOTHING, Step.WAIT):
                 replica = observed.replicas.get(region)
-                why = f": {replica.message}" if step is Step.REPLICATE and replica and replica.status == FAILED else ""
+                why = f": {replica.message}" if replica and replica.status == FAILED else ""
                 self._log.info(f"{region}: {step.value}{why}", action=step.name, region=region, secret=secret)
             there = observed.in_region.get(region)
             if step is Step.UNTAG and there in _WARNINGS and not self._attempts[region].promoted:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +134,37 @@ def test_an_existing_secret_with_a_customer_key_is_replicated_without_naming_the
     assert replicas(aws, "with-a-key") == [PARIS]
 
 
+def client_of(aws: LocalAws, user: str, service: str, statements: Sequence[object]) -> Any:
+    """A new user's client: it may do what the statements allow."""
+    iam = aws.client("iam")
+    iam.create_user(UserName=user)
+    document = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+    iam.put_user_policy(UserName=user, PolicyName="Policy", PolicyDocument=document)
+    made = iam.create_access_key(UserName=user)["AccessKey"]
+    return boto3.client(
+        service,
+        region_name=REGION,
+        endpoint_url=aws.endpoint,
+        aws_access_key_id=made["AccessKeyId"],
+        aws_secret_access_key=made["SecretAccessKey"],
+    )
+
+
+def test_local_aws_checks_each_of_many_ssm_parameters(aws: LocalAws) -> None:
+    """The CDK's functions that pass values to another Region name several in one call."""
+    own = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/own/*"
+    allow = {"Effect": "Allow", "Action": ["ssm:GetParameters", "ssm:DeleteParameters"], "Resource": own}
+    client = client_of(aws, "own-parameters", "ssm", [allow])
+    names = ["/own/one", "/own/two", "/another"]
+    for name in names:
+        aws.client("ssm").put_parameter(Name=name, Value="value", Type="String")
+    for call in (client.get_parameters, client.delete_parameters):
+        with pytest.raises(client.exceptions.ClientError, match=r"AccessDeniedException.*parameter/another"):
+            call(Names=names)
+    assert [found["Name"] for found in client.get_parameters(Names=names[:2])["Parameters"]] == names[:2]
+    assert client.delete_parameters(Names=names[:2])["DeletedParameters"] == names[:2]
+
+
 @pytest.mark.parametrize(
     ("condition", "allowed"),
     [
@@ -160,18 +191,7 @@ def test_local_aws_enforces_the_conditions_on_decrypting(
             "Condition": {"StringEquals": {condition_key: value}},
         },
     ]
-    iam = aws.client("iam")
-    iam.create_user(UserName=name)
-    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
-    iam.put_user_policy(UserName=name, PolicyName="Replicate", PolicyDocument=document)
-    made = iam.create_access_key(UserName=name)["AccessKey"]
-    client = boto3.client(
-        "secretsmanager",
-        region_name=REGION,
-        endpoint_url=aws.endpoint,
-        aws_access_key_id=made["AccessKeyId"],
-        aws_secret_access_key=made["SecretAccessKey"],
-    )
+    client = client_of(aws, name, "secretsmanager", statements)
     client.replicate_secret_to_regions(SecretId=arn, AddReplicaRegions=[{"Region": PARIS}])
     status = "InProgress"
     while status == "InProgress":

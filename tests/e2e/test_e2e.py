@@ -16,10 +16,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import WaiterError
 
+import app
 from local.cdk import Cdk, CdkError
-from local.server import REGION, LocalAws
+from local.server import ACCOUNT, REGION, LocalAws
 
-STACK = "ReplicatedSecret"
+STACK = app.STACK
+OF_APP_DATABASE = "ReplicatedSecret-app-database"
 ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
 
@@ -90,16 +92,38 @@ def test_create_update_destroy(aws: LocalAws, cdk: Cdk) -> None:
     assert value not in log
 
 
+def test_another_secret_leaves_the_replicas_of_the_first_one_alone(aws: LocalAws, cdk: Cdk) -> None:
+    """As a new user types it: without naming a stack, for one secret, another, none, and with a misspelt key."""
+    secrets = aws.client("secretsmanager")
+    arns = [str(secrets.create_secret(Name=name, SecretString=name)["ARN"]) for name in ("app/one", "app-one")]
+    created = []
+    for secret_id in ("app/one", arns[1]):
+        cdk.run("deploy", "--require-approval", "never", context={"secretId": secret_id, "replicaRegions": "eu-west-3"})
+        created.append((describe(aws, "app/one", "eu-west-3") or {})["CreatedDate"])
+    cdk.run("deploy", "--require-approval", "never", context={"replicaRegions": "eu-west-3"})
+    with pytest.raises(CdkError, match=r"context secretName is 'app/two': unknown key; did you mean secretId\?"):
+        cdk.run("deploy", "--require-approval", "never", context={"secretName": "app/two"})
+    created.append((describe(aws, "app/one", "eu-west-3") or {})["CreatedDate"])
+    assert created == [created[0]] * 3
+    stacks = aws.client("cloudformation").describe_stacks()["Stacks"]
+    mine = {stack["StackName"] for stack in stacks if stack["StackName"].startswith(STACK)}
+    assert mine == {STACK, "ReplicatedSecret-app-one", app.name_of_stack("app-one", REGION, ACCOUNT)}
+    # An ARN and the name in it give the same stack.
+    for context in ({"secretId": "app-one"}, {"secretId": arns[0]}, {}):
+        cdk.run("destroy", "--force", context=context)
+    assert [describe(aws, arn.replace(REGION, "eu-west-3"), "eu-west-3") for arn in arns] == [None, None]
+
+
 def test_a_create_that_fails_rolls_back_with_the_reason_and_leaves_nothing(aws: LocalAws, cdk: Cdk) -> None:
     arn = aws.client("secretsmanager").create_secret(Name="app/database", SecretString="primary")["ARN"]
     foreign = aws.client("secretsmanager", "eu-west-3").create_secret(Name="app/database", SecretString="foreign")
     with pytest.raises(CdkError) as error:
-        cdk.deploy(STACK, {"secretId": "app/database"})
+        cdk.deploy(OF_APP_DATABASE, {"secretId": "app/database"})
     reason = "eu-west-3: Replication failed: Secret name app/database already exists in region eu-west-3."
     assert reason in str(error.value), "the user's terminal says it"
-    (stack,) = aws.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+    (stack,) = aws.client("cloudformation").describe_stacks(StackName=OF_APP_DATABASE)["Stacks"]
     assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
-    events = aws.client("cloudformation").describe_stack_events(StackName=STACK)["StackEvents"]
+    events = aws.client("cloudformation").describe_stack_events(StackName=OF_APP_DATABASE)["StackEvents"]
     assert any(
         reason in event.get("ResourceStatusReason", "")
         for event in events
@@ -112,7 +136,7 @@ def test_a_create_that_fails_rolls_back_with_the_reason_and_leaves_nothing(aws: 
     assert describe(aws, arn.replace(REGION, "us-east-1"), "us-east-1") is None
     value = aws.client("secretsmanager", "eu-west-3").get_secret_value(SecretId=foreign["ARN"])["SecretString"]
     assert value == "foreign"
-    cdk.destroy(STACK)
+    cdk.destroy(OF_APP_DATABASE, {"secretId": "app/database"})
 
 
 def test_a_wrong_context_value_stops_the_synth_with_a_sentence(cdk: Cdk) -> None:

@@ -132,7 +132,7 @@ def test_the_page_names_every_example() -> None:
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[LocalAws]:
-    with LocalAws(speed=20) as started:
+    with LocalAws(speed=20, auth=True) as started:
         started.client("secretsmanager").create_secret(Name="app/database", SecretString="existing")
         yield started
 
@@ -178,6 +178,29 @@ def test_the_replica_of_a_databases_secret_has_its_password(aws: LocalAws, deplo
     replica = value(aws, arn.replace(REGION, PARIS), PARIS)
     assert replica == value(aws, arn, REGION)
     assert {"username", "password", "engine", "host", "port"} <= set(json.loads(replica))
+
+
+@pytest.mark.e2e
+def test_a_replica_of_a_generated_name_is_read_in_its_region(
+    aws: LocalAws, cdk: Cdk, assemblies: dict[str, Path], deployments: dict[str, Future[str]]
+) -> None:
+    """Its ARN reaches the other Region by a function of the CDK's, which writes an SSM parameter there."""
+    deployments["rds_secret"].result()
+    reader = outputs(aws, "RdsReader", PARIS)["ReaderName"]
+    response = json.load(aws.client("lambda", PARIS).invoke(FunctionName=reader)["Payload"])
+    assert response["arn"] == outputs(aws, "RdsSecret")["ReplicatedArn"].replace(REGION, PARIS)
+    assert {"username", "password", "engine", "host", "port"} <= set(response["keys"])
+    assert exports(aws, PARIS) == [response["arn"].replace(PARIS, REGION)]
+    assert exports(aws, REGION) == []
+    cdk.run("destroy", "--all", "--force", "--app", str(assemblies["rds_secret"]))
+    assert exports(aws, PARIS) == []
+    assert response["arn"] not in [e["ARN"] for e in aws.client("secretsmanager", PARIS).list_secrets()["SecretList"]]
+
+
+def exports(aws: LocalAws, region: str) -> list[str]:
+    """What the CDK passes to a Region."""
+    parameters = aws.client("ssm", region).get_parameters_by_path(Path="/cdk/exports", Recursive=True)["Parameters"]
+    return [entry["Value"] for entry in parameters]
 
 
 @pytest.mark.e2e

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from secret_replication.errors import AccessDeniedError, RejectedError
-from tests.helpers.world import World, event
+from tests.helpers.world import PRIMARY, World, event
 
 
 def test_a_create_counts_what_is_in_sync_and_how_long_it_took(world: World) -> None:
@@ -31,8 +31,28 @@ def test_a_delete_counts_the_regions_that_it_could_not_ask(world: World) -> None
     world.journal.before = deny
     world.succeed(event("Delete", PhysicalResourceId=world.arn))
     assert world.metrics == {"ReplicasUnverified": 1}
-    (warning,) = [(line, keys) for line, keys in world.log.lines if "could not verify" in line]
-    assert warning[1]["region"] == "eu-west-3"
+    (warning,) = [keys for line, keys in world.log.lines if "could not verify" in line]
+    assert (warning["region"], warning["action"]) == ("eu-west-3", "UNTAG")
+
+
+def test_every_region_that_could_not_be_asked_counts_and_a_promoted_one_does_not(world: World) -> None:
+    regions = ("ap-south-1", "eu-west-3", "us-east-1")
+    world.succeed(event(regions=regions))
+    world.client("us-east-1").stop_replication_to_replica(SecretId=world.arn.replace(PRIMARY, "us-east-1"))
+
+    def deny(call: str) -> None:
+        if call in ("describe ap-south-1", "describe eu-west-3"):
+            raise AccessDeniedError("AccessDeniedException: not authorized")
+
+    world.journal.before = deny
+    world.succeed(event("Delete", PhysicalResourceId=world.arn))
+    assert world.metrics == {"ReplicasUnverified": 2}
+    warned = sorted(line for line, _ in world.log.lines if "could not verify" in line or "was promoted" in line)
+    assert [line.partition(",")[0] for line in warned] == [
+        "ap-south-1: no response from there",
+        "eu-west-3: no response from there",
+        "us-east-1: was promoted to a standalone secret",
+    ]
 
 
 def test_each_line_of_the_log_names_the_action_the_region_and_the_secret(world: World) -> None:

@@ -184,7 +184,7 @@ class Acts(RuleBasedStateMachine):
         getattr(self.world.client(region), operation)(SecretId=arn, **more)
         self.ledger.touched(secret)
         self.world.clock.sleep(wait)
-        self.ledger.touched(secret)
+        self.ledger.touched(secret, ago=wait)
 
     def promote(self, secret: str, region: str) -> None:
         self.by_hand(secret, "stop_replication_to_replica", region)

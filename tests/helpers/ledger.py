@@ -62,6 +62,7 @@ class Ledger:
         self.makers: dict[Place, str] = {}
         self.values: dict[Place, str] = {}
         self.good: set[tuple[str, str]] = set()
+        self._touched_at: dict[str, float] = {}
 
     # What there is.
 
@@ -129,9 +130,10 @@ class Ledger:
             for place, found in self.found().items()
         }
 
-    def touched(self, secret: str) -> None:
-        """A person has changed something about a secret."""
+    def touched(self, secret: str, ago: float = 0.0) -> None:
+        """A person has changed something about a secret, so many seconds ago."""
         self.note(PERSON)
+        self._touched_at[secret] = self.world.clock.now() - ago
         # What a person deletes is not lost, even if all that the person did was to remove the Region (U14).
         going = {place for place, found in self.found().items() if found.going}
         self.values = {place: value for place, value in self.values.items() if place in self.makers.keys() - going}
@@ -158,6 +160,9 @@ class Ledger:
     def watching(self, name: str, template: Template) -> Iterator[None]:
         """A stack does something. Nothing but what it made may change, and it may leave nothing behind."""
         stack, before = self.stacks[name], self.found()
+        # What a person did moments ago may be missing in every read of a deployment that changes nothing (F25).
+        since = self.world.clock.now() - self.world.model.script.lag_seconds
+        unseen = {secret for secret, at in self._touched_at.items() if at > since}
         # CloudFormation knows a secret that is gone, and nothing of the one that is there now under its name.
         lost_sight = any(resource.physical_id not in self.arns.values() for resource in stack.resources.values())
         excused = bool(stack.forgotten) or lost_sight
@@ -169,7 +174,8 @@ class Ledger:
                 self.good.discard((name, logical_id))
             elif stack.last[logical_id] is not asked.get(logical_id):
                 succeeded = stack.last[logical_id][1]["Status"] == "SUCCESS"
-                (self.good.add if succeeded else self.good.discard)((name, logical_id))
+                known = secret_of(stack.resources[logical_id].properties) not in unseen
+                (self.good.add if succeeded and known else self.good.discard)((name, logical_id))
         self.nothing_else_has_changed(name, before, properties)
         # An entry that was there already is another's, even if its replica comes only now.
         were_replicas = {place for place, was in before.items() if was.is_replica}

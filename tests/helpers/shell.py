@@ -60,7 +60,10 @@ class Shell:
 
     def delete(self, stack: str) -> None:
         self.run(f"aws cloudformation delete-stack --stack-name {stack}")
-        self.run(f"aws cloudformation wait stack-delete-complete --stack-name {stack}")
+        # The AWS CLI would look only every 30 s.
+        self.client("cloudformation").get_waiter("stack_delete_complete").wait(
+            StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+        )
 
     def outputs(self, stack: str) -> dict[str, str]:
         told = json.loads(self.run(f"aws cloudformation describe-stacks --stack-name {stack}"))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -41,6 +45,60 @@ def test_every_task_is_in_make_help() -> None:
     phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert phony
     assert {line.split()[1] for line in listed.splitlines()} == set(phony[1].split())
+
+
+def test_a_make_variable_that_the_task_does_not_read_is_refused_with_those_that_it_reads() -> None:
+    assert "make local does not read SPED. It reads SPEED PORT AUTH PYTHON." in _make("local", "SPED=20").stderr
+    assert "make demo does not read SPEED. It reads KEEP PYTHON." in _make("demo", "SPEED=20").stderr
+    assert "make lint does not read ONLY. It reads PYTHON." in _make("lint", "ONLY=plan").stderr
+
+
+def test_a_task_takes_the_variables_that_its_recipe_reads() -> None:
+    recipes = re.findall(r"^([a-z]+):.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    reads = [
+        (task, name) for task, recipe in recipes for name in re.findall(r"\$\(([A-Z]+)\)", recipe) if name != "BIN"
+    ]
+    assert len(reads) > 8
+    assert [(task, name) for task, name in reads if _make(task, f"{name}=1").returncode] == []
+
+
+def test_a_make_switch_is_off_when_its_value_says_so() -> None:
+    assert [_make("local", f"AUTH={value}").stdout.count("--auth") for value in ("1", "0", "no", "")] == [1, 0, 0, 0]
+
+
+def test_a_make_within_make_takes_the_outer_ones_variables() -> None:
+    """What ``cdk`` runs before each synthesis, here under ``make demo KEEP=1``."""
+    assert "build" in json.loads((ROOT / "cdk.json").read_text())
+    outer = {"MAKELEVEL": "1", "MAKEFLAGS": " -- KEEP=1"}
+    assert _make("setup", environment=outer).returncode == 0
+
+
+def _without_make() -> dict[str, str]:
+    """The environment, as if no make had started the tests."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+
+
+def _make(*arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """What make would run."""
+    return subprocess.run(
+        ["make", "--dry-run", *arguments],
+        cwd=ROOT,
+        env=_without_make() | dict(environment or {}),
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+
+
+def test_npm_uses_the_configuration_of_the_project_and_says_what_fails(tmp_path: Path) -> None:
+    for name in ("Makefile", "package.json", "package-lock.json"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / ".npmrc").write_text(f"registry=http://127.0.0.1:9/\nfetch-retries=0\ncache={tmp_path}/cache\n")
+    done = subprocess.run(
+        ["make", "node_modules/done"], cwd=tmp_path, text=True, capture_output=True, check=False, env=_without_make()
+    )
+    assert done.returncode != 0
+    assert "http://127.0.0.1:9/" in done.stderr
 
 
 def test_the_handlers_modules_stay_short() -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from local.clock import VirtualClock
 from secret_replication.attempts import Attempt
-from secret_replication.model import Desired, Observed, ReplicaStatus, SecretArn
+from secret_replication.clock import LAG
+from secret_replication.errors import SupersededError
+from secret_replication.model import Desired, Observed, ReplicaState, ReplicaStatus, SecretArn
 from secret_replication.ownership import Claim, Origin, Owner
 from secret_replication.watch import Watch
-from tests.helpers.world import OTHER_STACK, PRIMARY, STACK
+from tests.helpers.world import OTHER_STACK, PRIMARY, STACK, Lines
 
 R = "eu-west-3"
 ARN = SecretArn("aws", PRIMARY, "000000000000", "app-abcdef")
@@ -50,3 +53,46 @@ OURS = ("Replication",)
 )
 def test_a_tag_that_has_disappeared_is_lost(owners: tuple[str, ...], claim: Claim | None, owned: bool) -> None:
     assert still_owned(Attempt(owners=owners), claim) is owned
+
+
+class Region:
+    """A Region that has something at the replica's ARN, and a primary from which replicas can be removed."""
+
+    def __init__(self, state: ReplicaState) -> None:
+        self.state, self.removed = state, list[str]()
+
+    def ask(self, observed: Observed, regions: list[str]) -> Observed:
+        return replace(observed, in_region=dict.fromkeys(regions, self.state))
+
+    def remove(self, _: SecretArn, regions: list[str]) -> None:
+        self.removed += regions
+
+
+@pytest.mark.parametrize(
+    ("added", "listed", "claimed", "state", "removed"),
+    [
+        (True, True, False, ReplicaState.REPLICA, [R]),
+        (True, True, False, ReplicaState.UNKNOWN, [R]),
+        # A person promoted it: it is never removed.
+        (True, True, False, ReplicaState.STANDALONE, []),
+        # It is gone, another stack has claimed it since, or it was there before this run.
+        (True, False, False, ReplicaState.GONE, []),
+        (True, True, True, ReplicaState.REPLICA, []),
+        (False, True, False, ReplicaState.REPLICA, []),
+    ],
+)
+def test_a_superseded_run_removes_what_it_added_and_nobody_claims(
+    added: bool, listed: bool, claimed: bool, state: ReplicaState, removed: list[str]
+) -> None:
+    region: Any = Region(state)
+    log, clock = Lines(), VirtualClock()
+    attempts = defaultdict(Attempt, {R: Attempt(owners=OURS, added=added)})
+    watch = Watch(region, Desired(US, ARN, {R: None}), attempts, region, log, clock)
+    theirs = {R: Claim.by(Owner.of(OTHER_STACK, "Replication"), Origin.CREATED, PRIMARY)}
+    observed = Observed(ARN, LISTED if listed else {}, theirs if claimed else {})
+    assert not watch.still_owned(observed)
+    clock.sleep(LAG)
+    with pytest.raises(SupersededError, match=R):
+        watch.still_owned(observed)
+    assert region.removed == removed
+    assert [keys for _, keys in log.lines] == [{"action": "REMOVE", "region": R, "secret": str(ARN)} for _ in removed]

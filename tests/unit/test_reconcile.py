@@ -1,0 +1,70 @@
+"""Details of the loop that no life cycle shows: what is retried, and with which reason a run ends."""
+
+from __future__ import annotations
+
+import pytest
+
+from secret_replication.clock import LAG
+from secret_replication.errors import AccessDeniedError, ReplicationError, SecretDeletedError, SecretNotFoundError
+from tests.helpers.world import OTHER_STACK, World, event
+
+R = "eu-west-3"
+
+
+def fail_calls(world: World, call: str, error: ReplicationError, seconds: float = 9999) -> None:
+    end = world.clock.now() + seconds
+
+    def before(made: str) -> None:
+        if made.startswith(call) and world.clock.now() < end:
+            raise error
+
+    world.journal.before = before
+
+
+@pytest.mark.parametrize("error", [SecretNotFoundError("gone"), SecretDeletedError("scheduled for deletion")])
+def test_a_secret_that_was_made_or_restored_moments_ago_is_described_again(
+    world: World, error: ReplicationError
+) -> None:
+    fail_calls(world, "describe", error, LAG - 1)
+    world.succeed(event())
+
+
+def test_a_secret_that_stays_missing_fails_soon(world: World) -> None:
+    fail_calls(world, "describe", SecretNotFoundError("gone"))
+    started = world.clock.now()
+    assert world.fail(event()).startswith("NotFound: gone")
+    assert LAG <= world.clock.now() - started <= 3 * LAG
+
+
+def test_the_advice_follows_the_words_of_aws_and_not_the_name_of_the_secret(world: World) -> None:
+    denied = "AccessDeniedException: not authorized to perform: secretsmanager:TagResource"
+    fail_calls(world, "tag", AccessDeniedError(f"{denied} (tag_resource on the kms key of app)", denied))
+    started = world.clock.now()
+    reason = world.fail(event())
+    assert "allow the action for this secret" in reason
+    assert "kms:Decrypt" not in reason
+    assert world.clock.now() - started < 90, "as long as IAM takes, not as long as KMS"
+
+
+def test_another_stacks_replica_is_a_conflict(world: World) -> None:
+    world.succeed(event(StackId=OTHER_STACK))
+    assert world.fail(event()).startswith("ResourceConflict: ")
+
+
+def test_a_replica_that_cannot_become_in_sync_is_not_stabilized(world: World) -> None:
+    world.create(region=R)
+    assert world.fail(event()).startswith("NotStabilized: ")
+
+
+@pytest.mark.parametrize("force", ["true", "false"])
+def test_the_advice_at_the_deadline_knows_of_force(world: World, force: str) -> None:
+    world.model.script.fail(f"Replication failed: Secret name app/database already exists in region {R}.", region=R)
+    world.model.script.stall(region="us-east-1")
+    request = event(regions=(R, "us-east-1"), ForceOverwriteReplicaSecret=force, ServiceTimeout="35")
+    reason = world.fail(request)
+    assert ("it could not be overwritten" in reason) == (force == "true")
+
+
+def test_the_deadline_says_nothing_after_the_last_status_if_nothing_failed(world: World) -> None:
+    world.model.script.stall()
+    assert world.fail(event(ServiceTimeout="35")) == "NotStabilized: not finished after 20 s: eu-west-3 InProgress"
