@@ -23,7 +23,7 @@ from .ports import Secrets
 THREADS = 16
 # Secrets that are being read or wait for it: the memory that a scan takes, however many secrets there are.
 _WINDOW = 4 * THREADS
-# A Region that did not respond so often is not asked again in this scan: each time takes seconds.
+# A Region that did not respond so often in a row is not asked again in this scan: each time takes seconds.
 _GIVE_UP = 3
 
 
@@ -118,11 +118,15 @@ class Scan:
 
     def _read(self, arn: SecretArn) -> Secret:
         if self._silent[arn.region] >= _GIVE_UP:
-            raise UnavailableError(f"{arn.region} did not respond {_GIVE_UP} times, and was not asked again")
+            raise UnavailableError(f"{arn.region} did not respond {_GIVE_UP} times in a row, and was not asked again")
         try:
-            return self._aws.read(arn)
-        except ThrottledError:
-            raise  # It responds.
-        except UnavailableError:
-            self._silent[arn.region] += 1
+            found = self._aws.read(arn)
+        except UnavailableError as error:
+            # One that throttles responds.
+            self._silent[arn.region] += not isinstance(error, ThrottledError)
             raise
+        except ReplicationError:
+            self._silent[arn.region] = 0
+            raise
+        self._silent[arn.region] = 0
+        return found

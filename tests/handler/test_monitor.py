@@ -13,10 +13,11 @@ import pytest
 import replication_monitor.main
 from replication_monitor import scan as scanning
 from replication_monitor.model import Entry, Kind, Rules, Secret
-from secret_replication.errors import SecretNotFoundError
+from replication_monitor.secrets_manager import Boto3Secrets
+from secret_replication.errors import SecretNotFoundError, UnavailableError
 from secret_replication.model import SecretArn
-from tests.helpers.monitor import findings, scan
-from tests.helpers.world import PRIMARY, World, event
+from tests.helpers.monitor import findings, scan, secrets
+from tests.helpers.world import PRIMARY, TAG, World, event
 
 PARIS, VIRGINIA = "eu-west-3", "us-east-1"
 K = Kind
@@ -80,6 +81,14 @@ def test_a_promoted_replica_is_found_and_its_tag_in_its_own_region(world: World)
     world.client(PARIS).stop_replication_to_replica(SecretId=world.arn.replace(PRIMARY, PARIS))
     assert found(world) == {("app/database", PARIS): K.PROMOTED}
     assert found(world, region=PARIS) == {("app/database", PARIS): K.LEFTOVER}
+
+
+def test_a_promoted_replica_may_have_replicas_of_its_own(world: World) -> None:
+    world.succeed(event(regions=(PARIS,)))
+    world.client(PARIS).stop_replication_to_replica(SecretId=world.arn.replace(PRIMARY, PARIS))
+    again = [{"Region": VIRGINIA}]
+    world.client(PARIS).replicate_secret_to_regions(SecretId="app/database", AddReplicaRegions=again)
+    assert found(world) == {("app/database", PARIS): K.PROMOTED}
 
 
 def test_a_replica_that_a_person_removed_is_missing_once_its_region_does_not_have_it(world: World) -> None:
@@ -200,11 +209,56 @@ def test_a_region_that_does_not_respond_is_given_up_and_the_others_are_judged(wo
     assert len(asked) < 3 + scanning.THREADS
 
 
+def test_a_region_that_fails_now_and_then_is_not_given_up(world: World) -> None:
+    """Failures between which others respond, more of them than a silent Region is allowed."""
+    for number in range(100):
+        world.create(f"app/{number:02}", AddReplicaRegions=[{"Region": PARIS}])
+    world.clock.sleep(60)
+    for number in range(0, 100, 20):
+        name = f"app/{number:02}"
+        world.model.script.error(
+            "InternalServiceError", operation="DescribeSecret", region=PARIS, name=name, status=500
+        )
+    told = findings(scan(world, rules=Rules(verify=True)))
+    assert [finding.kind for finding in told].count(K.UNCHECKED) == 5
+
+
 def test_the_list_may_be_forbidden(world: World) -> None:
     world.model.script.error("AccessDeniedException", "not authorized", operation="ListSecrets")
     (finding,) = findings(scan(world))
     assert finding.kind is K.UNCHECKED
     assert "secretsmanager:ListSecrets" in finding.advice
+
+
+def test_a_secret_that_lost_its_replicas_after_it_was_listed_does_not_count(world: World) -> None:
+    world.create("app/tagged", Tags=[{"Key": f"{TAG}{PARIS}", "Value": "created us-west-2 1b2f6d3a Database"}])
+
+    def untag() -> bool:
+        world.client().untag_resource(SecretId="app/tagged", TagKeys=[f"{TAG}{PARIS}"])
+        return True
+
+    run = scan(world, has_time=untag)
+    assert (findings(run), run.checked) == ([], 0)
+
+
+def test_a_secret_is_read_with_the_date_of_its_last_change_and_whether_it_is_deleted(world: World) -> None:
+    aws, arn = secrets(world), SecretArn.parse(world.arn)
+    assert arn
+    before = aws.read(arn)
+    world.clock.sleep(HOUR)
+    world.client().put_secret_value(SecretId=world.arn, SecretString="other")
+    world.client().delete_secret(SecretId=world.arn)
+    after = aws.read(arn)
+    assert (before.name, before.deleted, after.deleted) == ("app/database", False, True)
+    assert after.changed - before.changed == HOUR
+
+
+def test_a_response_that_was_cut_short_is_no_secret(world: World) -> None:
+    arn = SecretArn.parse(world.arn)
+    assert arn
+    aws = Boto3Secrets(PRIMARY, lambda *_: SimpleNamespace(describe_secret=lambda **_: {}))
+    with pytest.raises(UnavailableError, match="has no ARN"):
+        aws.read(arn)
 
 
 class Endless:
@@ -282,6 +336,8 @@ def test_the_environment_says_what_to_check(world: World, monkeypatch: pytest.Mo
     made = replication_monitor.main._scan(settings, SimpleNamespace(get_remaining_time_in_millis=lambda: 60_001))
     assert (made._name_prefix, made._tags, made._rules) == ("app/", {"team": "a"}, Rules(5, verify=True))
     assert made._has_time()
+    late = replication_monitor.main._scan(settings, SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000))
+    assert not late._has_time()
     default = replication_monitor.main._scan({"AWS_REGION": PRIMARY}, SimpleNamespace())
     assert (default._name_prefix, default._tags, default._rules) == ("", {}, Rules(30))
 
