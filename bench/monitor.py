@@ -38,7 +38,7 @@ def measure(sizes: tuple[int, ...] = SIZES) -> Section:
     """One invocation for each size."""
     taken: dict[int, process.Start] = {}
     with (
-        _Crowd(SecretsManager(SystemClock(), Delays(in_sync=0.0))) as endpoint,
+        Crowd(SecretsManager(SystemClock(), Delays(in_sync=0.0))) as endpoint,
         tempfile.TemporaryDirectory() as scratch,
     ):
         start = process.Processes(endpoint, Path(scratch))
@@ -81,7 +81,7 @@ assert (numbers["SecretsChecked"], numbers["ReplicasInSync"]) == ({size}, {size 
 """
 
 
-class _Crowd(process.ModelEndpoint):
+class Crowd(process.ModelEndpoint):
     """Serves ListSecrets and DescribeSecret for ``size`` secrets that are one, under many names."""
 
     size = 0

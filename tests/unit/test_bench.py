@@ -7,9 +7,16 @@ import sys
 import time
 from pathlib import Path
 
+import boto3
 import pytest
 
+from bench.monitor import Crowd
 from bench.process import limit
+from local.clock import SystemClock
+from local.secrets_manager import Delays, SecretsManager
+from replication_monitor.model import Kind, Rules
+from replication_monitor.scan import Scan
+from replication_monitor.secrets_manager import Boto3Secrets
 
 # Two threads; the time of both counts.
 _SPIN_IN_A_THREAD = """
@@ -34,3 +41,14 @@ def test_a_process_gets_no_more_than_its_share_of_a_cpu(share: float, script: st
     spent = float(process.communicate()[0])
     assert process.returncode == 0
     assert spent / taken <= share * 1.1
+
+
+def test_the_crowd_is_as_many_secrets_as_it_should_be() -> None:
+    with Crowd(SecretsManager(SystemClock(), Delays(in_sync=0.0))) as crowd:
+        crowd.prepare()
+        crowd.size = 150
+        client = boto3.client("secretsmanager", region_name="us-west-2", endpoint_url=crowd.url)
+        scan = Scan(Boto3Secrets("us-west-2", lambda *_: client), "us-west-2", Rules(), time.time)
+        found = [finding for findings in scan.run() for finding in findings]
+    assert scan.checked == len({finding.arn for finding in found}) == 150
+    assert [finding.kind for finding in found] == [Kind.IN_SYNC] * 300
