@@ -55,6 +55,8 @@ class Life:
             if before and not READS.match(text):
                 self.check(rows, before)
             command = self.renamed(text)
+            if waits := re.match(r"aws cloudformation wait (\S+) --stack-name \S+$", command):
+                self.wait(waits[1].replace("-", "_"))  # Then the AWS CLI need not look twice.
             printed.append(self.shell.run(command))
             before = before if READS.match(text) else command
         if before:
