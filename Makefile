@@ -1,17 +1,21 @@
 # Everything runs from this checkout: Python packages in .venv, those of npm in node_modules. `make help` lists the tasks.
 PYTHON ?= python3
 BIN := .venv/bin
+workflows := build/workflows-venv/bin
+issue_forms = $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 HANDLER := $(shell find handler -name __pycache__ -prune -o -print)
 
 # Which task reads which variables. Another one given, such as a misspelt one, is an error, not silence.
 demo_reads := KEEP
 local_reads := SPEED PORT AUTH
+live_reads := LOCAL CLEAN REPORT REPLICAS ONLY YES
 check_reads := TESTS
 test_reads := TESTS
 soak_reads := MINUTES SEED
 mutants_reads := ONLY
 faults_reads := ONLY
 bench_reads := ONLY
+release_reads := VERSION
 reads := $(foreach goal,$(MAKECMDGOALS),$($(goal)_reads)) PYTHON
 given := $(foreach variable,$(.VARIABLES),$(if $(filter command,$(origin $(variable))),$(variable)))
 # A make within make inherits the outer one's.
@@ -26,7 +30,7 @@ on = $(filter-out 0 false no,$(1))
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
 .DEFAULT_GOAL := help
-.PHONY: help check demo local test soak mutants faults bench audit lint scan compat docs format bundle dist setup clean
+.PHONY: help check demo local live test soak mutants faults bench audit lint scan compat docs format bundle dist release setup clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -36,6 +40,9 @@ demo: setup ## Deploy, change and destroy a replicated secret on local AWS (KEEP
 
 local: setup ## Start local AWS and print the environment for your own cdk and aws (SPEED=20 to speed it up, PORT=4566, AUTH=1 enforces IAM)
 	@exec $(BIN)/python -m local --speed $(or $(SPEED),1) --port $(or $(PORT),0) $(if $(call on,$(AUTH)),--auth)
+
+live: setup ## Find out on your AWS account what no emulator can tell (docs/live.md; LOCAL=1, CLEAN=1, REPORT=file, REPLICAS=..., ONLY=..., YES=1)
+	@exec $(BIN)/python -m live $(if $(call on,$(LOCAL)),--local) $(if $(call on,$(CLEAN)),--clean) $(if $(REPORT),--report "$(REPORT)") $(if $(call on,$(YES)),--yes) --replicas "$(REPLICAS)" --only "$(ONLY)"
 
 check: lint test ## Run all that a pull request needs: style, types, imports and every test
 
@@ -58,14 +65,20 @@ audit: setup build/audit-venv/done ## Report known vulnerabilities of the bundle
 	@build/audit-venv/bin/pip-audit --disable-pip --no-deps --progress-spinner off --requirement handler/requirements.txt || true
 	@npm audit || true
 
-lint: setup ## Check style, types and which module may import which
+lint: setup build/workflows-venv/done ## Check style, types, which module may import which, and the files in .github
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@PYTHONPATH=constructs:handler:. $(BIN)/lint-imports
+	@$(workflows)/actionlint -shellcheck= -pyflakes=
+	@$(workflows)/zizmor --offline --quiet .github
+	@$(workflows)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(workflows)/check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	@$(workflows)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms $(issue_forms)
 
-docs: setup ## Write docs/construct.md from the docstrings
+docs: setup ## Write docs/construct.md from the docstrings, and the findings of docs/security.md
 	@$(BIN)/python docs/build_construct.py
+	@$(BIN)/python -m tools.scan.page
 
 scan: setup build/checkov-venv/done ## Scan the synthesized templates with cdk-nag, cfn-lint and checkov
 	@$(BIN)/python -m tools.scan
@@ -85,6 +98,9 @@ dist: setup ## Build into dist/: the wheel, the source distribution, and for pla
 	@PYTHONPATH=constructs:handler:packaging $(BIN)/python -m cloudformation dist
 	@$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
 	@$(BIN)/check-wheel-contents dist/*.whl
+
+release: setup ## Set the version, date the changes, build, commit and tag VERSION (0.2.0); push nothing
+	@$(BIN)/python -m tools.release "$(VERSION)"
 
 setup: .venv/done node_modules/done build/handler.zip ## Install everything into the checkout
 

@@ -1,16 +1,19 @@
 """Bundles the Lambda: the sources of the handler and of its dependencies in a zip with the same bytes on every machine.
 
-``python hatch_build.py build/handler.zip`` writes it for the checkout. The hook below puts it into the wheel and the
-source distribution. It is a zip there too, because pip would compile the modules of a folder and so change the asset.
+``python hatch_build.py build/handler.zip`` writes it for the checkout. The hook below puts it into the wheel, with its
+bill of materials, and into the source distribution. It is a zip there too, because pip would compile the modules of a
+folder and so change the asset.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +59,18 @@ class BundleHook(BuildHookInterface[BuilderConfig]):
         """Called by hatchling before it builds. A source distribution already has the bundle."""
         if version == "editable":
             return
+        self._scratch = tempfile.mkdtemp()
         bundle = _ROOT / _BUNDLE
         if not (_ROOT / "PKG-INFO").exists():
-            self._scratch = tempfile.mkdtemp()
             bundle = Path(self._scratch) / bundle.name
             make_bundle(bundle)
-        place = "cdk_replicated_secret/_handler.zip" if self.target_name == "wheel" else _BUNDLE
-        build_data["force_include"][str(bundle)] = place
+        if self.target_name == "wheel":
+            build_data["force_include"][str(bundle)] = "cdk_replicated_secret/_handler.zip"
+            bill = Path(self._scratch) / "handler.cdx.json"
+            bill.write_bytes(bill_of_materials(bundle, self.metadata.name, self.metadata.version).encode())
+            build_data["sbom_files"].append(str(bill))
+        else:
+            build_data["force_include"][str(bundle)] = _BUNDLE
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Called by hatchling afterwards."""
@@ -101,6 +109,38 @@ def pack(folder: Path, target: Path) -> None:
             entry.create_system, entry.external_attr = _UNIX, _RIGHTS
             archive.writestr(entry, (folder / name).read_bytes())
     part.replace(target)
+
+
+def bill_of_materials(bundle: Path, package: str, version: str) -> str:
+    """The bundle's packages as CycloneDX, which installers keep (PEP 770).
+
+    It has neither a time nor a serial number: the same bundle gives the same bytes.
+
+    Args:
+        bundle: The zip. The metadata of its packages is in it.
+        package: The name of the package that carries the bundle.
+        version: The version of that package.
+    """
+    whole = _component(package, version)
+    components = []
+    for found in sorted(distributions(path=[str(bundle)]), key=lambda found: found.name):
+        licence = found.metadata["License-Expression"] or found.metadata["License"]
+        component = _component(found.name.lower().replace("_", "-"), found.version)
+        components.append(component | {"licenses": [{"license": {"name": licence}}]})
+    bill = {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": {"component": whole},
+        "components": components,
+        "dependencies": [{"ref": whole["bom-ref"], "dependsOn": [component["bom-ref"] for component in components]}],
+    }
+    return json.dumps(bill, indent=2) + "\n"
+
+
+def _component(name: str, version: str) -> dict[str, Any]:
+    purl = f"pkg:pypi/{name}@{version}"
+    return {"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl}
 
 
 if __name__ == "__main__":

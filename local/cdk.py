@@ -33,11 +33,20 @@ class Cdk:
     Args:
         environment: what leads it to local AWS.
         assembly: the folder that cloud assemblies go to.
+        folder: the folder to run in, where ``cdk.json`` is and look-ups are kept.
+        tags: of what is deployed.
     """
 
-    def __init__(self, environment: Mapping[str, str], assembly: Path) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        assembly: Path,
+        folder: Path = ROOT,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
         self._environment = clean_environment() | _QUIET | dict(environment)
-        self._assembly = assembly
+        self._assembly, self._folder = assembly, folder
+        self._tags = [f"--tags={key}={value}" for key, value in (tags or {}).items()]
 
     def bootstrap(self) -> str:
         """``cdk bootstrap``."""
@@ -70,11 +79,12 @@ class Cdk:
             CdkError: it failed.
         """
         pairs = [f"--context={key}={value}" for key, value in (context or {}).items()]
-        command = [str(CLI), *arguments, *pairs, "--no-notices", "--output", str(self._assembly)]
+        tags = self._tags if arguments[0] == "deploy" else []
+        command = [str(CLI), *arguments, *pairs, *tags, "--no-notices", "--output", str(self._assembly)]
         with tempfile.TemporaryFile("w+") as log:
             process = subprocess.Popen(
                 command,
-                cwd=ROOT,
+                cwd=self._folder,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

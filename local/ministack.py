@@ -17,12 +17,22 @@ from ministack import app as ministack
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region, set_request_region
 from ministack.core.router import extract_access_key_id
-from ministack.services import cloudformation, iam, kms, lambda_svc
+from ministack.services import cloudformation, kms, lambda_svc
 from ministack.services import secretsmanager as service
-from ministack.services.cloudformation import custom_resource, handlers, helpers, provisioners
+from ministack.services.cloudformation import (
+    changesets,
+    custom_resource,
+    engine,
+    handlers,
+    helpers,
+    provisioners,
+    stacks,
+)
 
 from .clock import SystemClock
+from .iam import mend_iam
 from .secrets_manager import ApiError, Delays, Secret, SecretsManager
+from .secrets_manager.state import new_suffix
 from .wire import CONTENT_TYPE, respond
 
 # P1: what CloudFormation takes.
@@ -87,8 +97,9 @@ def app(delays: Delays) -> Callable[..., Awaitable[None]]:
     _replace_resource(models)
     _mend_custom_resources()
     _mend_invocations()
-    _mend_roles()
+    _mend_conditions()
     _mend_states()
+    mend_iam()
     serve: Callable[..., Awaitable[None]] = ministack.app
     return serve
 
@@ -170,22 +181,30 @@ class _Authorization:
     def __init__(self, models: _Models) -> None:
         self._models = models
         self._request_tags = iam_actions.request_tag_context
+        self._resource_arn = iam_actions.extract_resource_arn
         # The bootstrap bucket refuses plain HTTP; loopback stands for TLS.
         pin = ministack.pin_request_origin
         ministack.pin_request_origin = lambda address, secure: pin(address, secure_transport=True)
         iam_actions.request_tag_context = self._context
-        self._resource_arn = iam_actions.extract_resource_arn
         iam_actions.extract_resource_arn = self._resource
 
     def _resource(self, service_name: str, *request: Any) -> str:
-        """The resource to authorize: of many SSM parameters the first that is denied, so that each is checked."""
+        """The resource to authorize.
+
+        A secret that does not exist has a made-up suffix (F34). Of many SSM parameters it is the first that is denied,
+        so that each is checked.
+        """
         arn = str(self._resource_arn(service_name, *request))
+        _, _, headers, body, params, region, account = request
+        names, secret_id = [], ""
+        with contextlib.suppress(ValueError):
+            asked = json.loads(body or b"{}") if service_name in {"secretsmanager", "ssm"} else {}
+            names, secret_id = asked.get("Names", []), asked.get("SecretId", "")
+        is_name = bool(secret_id) and not secret_id.startswith("arn:")
+        if service_name == "secretsmanager" and is_name and self._models.current.find(region, secret_id) is None:
+            return f"{arn}-{new_suffix()}"
         if service_name != "ssm" or arn != "*":
             return arn
-        _, _, headers, body, params, region, account = request
-        names = []
-        with contextlib.suppress(ValueError):
-            names = json.loads(body or b"{}").get("Names", [])
         arns = [f"arn:aws:ssm:{region}:{account}:parameter/{name.lstrip('/')}" for name in names]
         caller, action = extract_access_key_id(headers, params), headers["x-amz-target"].replace("AmazonSSM.", "ssm:")
         denied = (arn for arn in arns if iam_evaluator.enforce(caller, action, "ssm", region, resource_arn=arn))
@@ -406,17 +425,26 @@ def _mend_invocations() -> None:
     lambda_svc._execute_function_with_config_scope = execute_again
 
 
-def _mend_roles() -> None:
-    """A role of a template has its PermissionsBoundary."""
-    handler = provisioners._RESOURCE_HANDLERS["AWS::IAM::Role"]
-    create = handler["create"]
+def _mend_conditions() -> None:
+    """``Fn::Join`` of a list parameter in a condition."""
+    evaluate = engine._evaluate_conditions
 
-    def create_bounded(logical_id: str, props: dict[str, Any], stack_name: str) -> Any:
-        made = create(logical_id, props, stack_name)
-        iam._roles[made[0]]["PermissionsBoundary"] = props.get("PermissionsBoundary")
-        return made
+    def evaluate_joined(template: dict[str, Any], params: dict[str, Any]) -> Any:
+        def joined(value: Any) -> Any:
+            if isinstance(value, list):
+                return [joined(entry) for entry in value]
+            if not isinstance(value, dict):
+                return value
+            match value:
+                case {"Fn::Join": [str(separator), {"Ref": str(name)}]} if name in params:
+                    return separator.join(params[name]["Value"].split(","))
+            return {key: joined(entry) for key, entry in value.items()}
 
-    handler["create"] = create_bounded
+        return evaluate(template | {"Conditions": joined(template.get("Conditions", {}))}, params)
+
+    for module in (engine, changesets, handlers, stacks):
+        if hasattr(module, "_evaluate_conditions"):
+            module._evaluate_conditions = evaluate_joined
 
 
 def _mend_states() -> None:

@@ -10,13 +10,24 @@ from _pytest.nodeid import coerce_node_id
 
 from tests.helpers.world import SECRETS, World
 
-# No test speaks to a real account, whatever the machine's environment says.
-os.environ.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_EC2_METADATA_DISABLED="true")
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--live", default="", metavar="RUN", help="on the environment's AWS account, as `make live` does")
+    parser.addoption("--live-regions", default="", metavar="REGIONS", help="three for replicas, with --live")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Without --live no test speaks to a real account, whatever the machine's environment says."""
+    if not config.getoption("--live"):
+        os.environ.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_EC2_METADATA_DISABLED="true")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What pytest-xdist 3.8 does for its groups, where pytest 9.2 keeps an id: else a group comes to every worker."""
+    for item in items if config.getoption("--live") else []:
+        if not item.get_closest_marker("live"):
+            item.add_marker(pytest.mark.skip(reason="needs local AWS"))
     for item in items if config.getoption("loadgroup", False) else []:
         group = item.get_closest_marker("xdist_group")
         if group and "@" not in item.nodeid.rpartition("::")[2]:

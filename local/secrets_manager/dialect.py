@@ -1,8 +1,6 @@
-"""What nobody knows about AWS's replication (U1 to U16): a switch for each, so that tests can try every answer.
+"""What nobody knows about AWS's replication (U1 to U18): a switch for each, so that tests can try every answer.
 
 The first value of each is the default: what AWS's documentation suggests, or what is most often seen.
-U17 and U18 have none: they are about CloudFormation's import and about KMS, which this model does not have. The
-permissions that they need are proved where the policies are tested.
 """
 
 from __future__ import annotations
@@ -132,6 +130,21 @@ class RemovedReplica(Enum):
     ACCESS_DENIED = "AccessDeniedException"
 
 
+class Imported(Enum):
+    """U17. A secret that a stack imports with a template that declares neither its replicas nor its other tags."""
+
+    STAY = "both stay"
+    REMOVED = "removed"
+
+
+class DecryptContext(Enum):
+    """U18. The SecretARN in the encryption context when a replication decrypts the primary's value."""
+
+    PRIMARY = "the primary's"
+    REPLICA = "the replica's"
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """One answer to each unknown."""
@@ -152,10 +165,12 @@ class Dialect:
     promoted_removed: PromotedRemoved = PromotedRemoved.STAYS
     system_tags: SystemTags = SystemTags.COPIED
     removed_replica: RemovedReplica = RemovedReplica.NOT_FOUND
+    imported: Imported = Imported.STAY
+    decrypt_context: DecryptContext = DecryptContext.PRIMARY
 
 
 # What can matter to one another: the first group is about entries that exist, the others stand for themselves.
-_TOGETHER = (
+TOGETHER = (
     (
         "same_key_again",
         "other_key",
@@ -168,6 +183,8 @@ _TOGETHER = (
     ("failed_again", "bad_region", "key_denied", "no_value"),
     ("failed_again", "deleted_there", "while_removing"),
     ("service_managed",),
+    ("imported",),
+    ("decrypt_context", "key_denied"),
     ("order", "system_tags", "removed_replica", "after_stop", "while_removing"),
 )
 
@@ -175,7 +192,7 @@ _TOGETHER = (
 def every_dialect() -> Iterator[Dialect]:
     """All combinations of the answers that can matter to each other; the rest as by default."""
     seen: set[Dialect] = set()
-    for group in _TOGETHER:
+    for group in TOGETHER:
         for values in itertools.product(*(_values(name) for name in group)):
             dialect = Dialect(**dict(zip(group, values, strict=True)))
             if dialect not in seen:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from local.clock import Clock, VirtualClock
 
-from .dialect import Dialect
+from .dialect import Dialect, Imported
 from .operations import Operations
 from .past import Past
 from .replication import Replication
@@ -98,6 +98,24 @@ class SecretsManager:
             raise ValueError(f"there is no secret {secret_id} in {primary_region}")
         self.replication.break_off(primary, replica_region, message)
         self._past.note(self.clock.now(), self.script.lag_seconds)
+
+    def import_into_stack(self, region: str, secret_id: str, properties: Parameters) -> None:
+        """What CloudFormation does with a secret that a stack imports (U17).
+
+        Args:
+            region: the stack's.
+            secret_id: the secret's ARN or name.
+            properties: of the ``AWS::SecretsManager::Secret`` in its template.
+        """
+        secret = self.find(region, secret_id)
+        if secret is None or self.replication.dialect.imported is Imported.STAY:
+            return
+        declared = {tag["Key"] for tag in properties.get("Tags", [])}
+        kept = {entry["Region"] for entry in properties.get("ReplicaRegions", [])}
+        undeclared = [key for key in secret.content.tags if key not in declared and not key.startswith("aws:")]
+        self.call(region, "UntagResource", {"SecretId": secret.arn, "TagKeys": undeclared})
+        regions = [entry for entry in secret.entries if entry not in kept]
+        self.call(region, "RemoveRegionsFromReplication", {"SecretId": secret.arn, "RemoveReplicaRegions": regions})
 
     def describe(self, region: str, secret_id: str, moment: float | None = None) -> Answer:
         """DescribeSecret's response about things as they are now, or were at a moment: for tests, without the script.

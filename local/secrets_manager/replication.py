@@ -13,6 +13,7 @@ from local.clock import Clock
 from .dialect import (
     AfterStop,
     BadRegion,
+    DecryptContext,
     DeletedThere,
     Dialect,
     FailedAgain,
@@ -125,7 +126,7 @@ class Replication:
             raise ApiError("InvalidParameterException", f"Invalid replica region {region}.")
         if primary.owning_service and self.dialect.service_managed is ServiceManaged.ERROR:
             raise ApiError("InvalidRequestException", "Another service manages this secret.")
-        if self._script.key_is_denied(key) and self.dialect.key_denied is KeyDenied.ERROR:
+        if self._key_is_denied(primary, region, key) and self.dialect.key_denied is KeyDenied.ERROR:
             raise ApiError("AccessDeniedException", f"Access to KMS key {key} is not allowed")
         known = primary.entries.get(region)
         if known:
@@ -141,6 +142,16 @@ class Replication:
             raise ApiError("InvalidParameterException", message)
         if not failed and known.key == key and again in (SameKeyAgain.INVALID_PARAMETER, SameKeyAgain.INVALID_REQUEST):
             raise ApiError(again.value, message)
+
+    def _key_is_denied(self, primary: Secret, region: str, key: str) -> bool:
+        """Whether the caller may not encrypt with the replica's key, or not decrypt with the primary's (U18)."""
+        contexts = {
+            DecryptContext.PRIMARY: primary.arn,
+            DecryptContext.REPLICA: primary.arn_in(region),
+            DecryptContext.NONE: None,
+        }
+        context = contexts[self.dialect.decrypt_context]
+        return self._script.key_is_denied(key) or self._script.decrypt_is_denied(primary.key, context)
 
     def _is_bad(self, primary: Secret, region: str) -> bool:
         return region not in _regions(primary.arn.split(":")[1]) or self._script.region_is_disabled(region)
@@ -194,7 +205,7 @@ class Replication:
         """Why a replication fails, in AWS's words where they are known (F13)."""
         if self._is_bad(primary, entry.region):
             return f"Region {entry.region} is not enabled for this account."
-        if self._script.key_is_denied(entry.key):
+        if self._key_is_denied(primary, entry.region, entry.key):
             return f"Access to KMS key {entry.key} is not allowed."
         if not primary.content.versions and self.dialect.no_value is NoValue.FAILED:
             return f"Secret {primary.name} has no value."

@@ -66,6 +66,7 @@ class Script:
     _latencies: list[_Rule] = field(default_factory=list)
     _ready: dict[str, float] = field(default_factory=dict)
     _denied: set[str] = field(default_factory=set)
+    _guards: dict[str, str | None] = field(default_factory=dict)
     _aliases: dict[str, str] = field(default_factory=dict)
     _disabled: set[str] = field(default_factory=set)
     _recent: dict[tuple[str, bool], deque[float]] = field(default_factory=dict)
@@ -95,6 +96,10 @@ class Script:
     def allow_key(self, key: str) -> None:
         """He has it again."""
         self._denied.discard(key)
+
+    def guard_key(self, key: str, secret_arn: str | None) -> None:
+        """A key decrypts only with this SecretARN in the encryption context; None: only without any."""
+        self._guards[key] = secret_arn
 
     def disable_region(self, region: str) -> None:
         """The account has not enabled a Region."""
@@ -150,6 +155,7 @@ class Script:
             rules.clear()
         self._ready.clear()
         self._denied.clear()
+        self._guards.clear()
         self._disabled.clear()
 
     # What the model asks
@@ -165,6 +171,10 @@ class Script:
     def key_is_denied(self, key: str) -> bool:
         """Whether the caller has no right to a key."""
         return key in self._denied
+
+    def decrypt_is_denied(self, key: str | None, context: str | None) -> bool:
+        """Whether a key does not decrypt with this SecretARN in the encryption context."""
+        return key in self._guards and self._guards[key] != context
 
     def failure(self, region: str, name: str, key: str, now: float) -> str | None:
         """Why a replication that begins now fails."""

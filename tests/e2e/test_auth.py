@@ -14,98 +14,141 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as sm
 
 from cdk_replicated_secret import ReplicaRegion, ReplicaRemovalPolicy, ReplicatedSecret
-from local.cdk import Cdk
-from local.server import ACCOUNT, REGION, LocalAws
+from local.server import ACCOUNT, REGION
+from tests.helpers.target import Target, target
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("auth")]
 PARIS, VIRGINIA = "eu-west-3", "us-east-1"
 
 
 @pytest.fixture(scope="module")
-def aws() -> Iterator[LocalAws]:
-    with LocalAws(speed=20, auth=True) as started:
+def aws(pytestconfig: pytest.Config) -> Iterator[Target]:
+    with target(pytestconfig, auth=True) as started:
         yield started
 
 
 @pytest.fixture(scope="module")
-def deploy(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Callable[[cdk.Stack], Any]], None]:
+def deploy(aws: Target, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Callable[[cdk.Stack], Any]], None]:
     """Deploys a stack that a function builds."""
-    command = Cdk(aws.environment, tmp_path_factory.mktemp("cli"))
-    command.bootstrap()
+    command = aws.cdk(tmp_path_factory.mktemp("cli"))
 
     def deployed(build: Callable[[cdk.Stack], Any]) -> None:
         folder: Path = tmp_path_factory.mktemp("assembly")
         app = cdk.App(outdir=str(folder))
-        build(cdk.Stack(app, "App", env=cdk.Environment(account=ACCOUNT, region=REGION)))
+        build(cdk.Stack(app, aws.stack_name("App"), env=cdk.Environment(account=aws.account, region=aws.region)))
         app.synth()
         command.run("deploy", "--all", "--app", str(folder), "--require-approval", "never")
 
     return deployed
 
 
-def replicas(aws: LocalAws, name: str) -> list[str]:
+def replicas(aws: Target, name: str) -> list[str]:
     """The Regions in which the secret is InSync, by the primary; with what is left of tags of ours."""
     described = aws.client("secretsmanager").describe_secret(SecretId=name)
-    tags = [tag["Key"] for tag in described.get("Tags", []) if tag["Key"].startswith("cdk-replicated-secret")]
+    tags = [tag["Key"] for tag in described.get("Tags", []) if tag["Key"].startswith("cdk-replicated-secret:")]
     listed = [e["Region"] for e in described.get("ReplicationStatus", []) if e["Status"] == "InSync"]
     assert sorted(tags) == [f"cdk-replicated-secret:{region}" for region in sorted(listed)]
     return sorted(listed)
 
 
-def exists(aws: LocalAws, name: str, region: str) -> bool:
+def exists(aws: Target, name: str, region: str) -> bool:
     client = aws.client("secretsmanager", region)
     return any(found["Name"] == name for found in client.list_secrets()["SecretList"])
 
 
-def events(aws: LocalAws) -> list[str]:
+def events(aws: Target) -> list[str]:
     """What failed in the stack, clean-ups included."""
-    told = aws.client("cloudformation").describe_stack_events(StackName="App")["StackEvents"]
+    told = aws.client("cloudformation").describe_stack_events(StackName=aws.stack_name("App"))["StackEvents"]
     return [event["ResourceStatusReason"] for event in told if event["ResourceStatus"].endswith("FAILED")]
 
 
+@pytest.mark.live
 def test_the_permissions_last_for_as_long_as_they_are_needed(
-    aws: LocalAws, deploy: Callable[[Callable[[cdk.Stack], Any]], None]
+    aws: Target, deploy: Callable[[Callable[[cdk.Stack], Any]], None]
 ) -> None:
     """A Region is dropped, a secret is replaced by another, a whole replicated secret is taken out, one is promoted."""
+    paris, virginia, _ = aws.replicas
     secrets = aws.client("secretsmanager")
-    arns = {
-        name: str(secrets.create_secret(Name=name, SecretString=name)["ARN"])
-        for name in ("one", "two", "three", "four")
-    }
+    one, two, three, four = (aws.secret_name(name) for name in ("one", "two", "three", "four"))
+    arns = {name: str(secrets.create_secret(Name=name, SecretString=name)["ARN"]) for name in (one, two, three, four)}
 
     def named(stack: cdk.Stack, logical_id: str, secret: sm.ISecret, *regions: str, **more: Any) -> None:
         ReplicatedSecret(stack, logical_id, secret=secret, regions=list(regions), **more)
 
     def first(stack: cdk.Stack) -> None:
-        named(stack, "A", sm.Secret.from_secret_name_v2(stack, "One", "one"), PARIS, VIRGINIA)
-        named(stack, "B", sm.Secret.from_secret_complete_arn(stack, "Two", arns["two"]), PARIS)
-        named(stack, "C", sm.Secret.from_secret_partial_arn(stack, "Three", arns["three"][:-7]), VIRGINIA)
-        ReplicatedSecret(stack, "Own", regions=[PARIS, VIRGINIA])
+        named(stack, "A", sm.Secret.from_secret_name_v2(stack, "One", one), paris, virginia)
+        named(stack, "B", sm.Secret.from_secret_complete_arn(stack, "Two", arns[two]), paris)
+        named(stack, "C", sm.Secret.from_secret_partial_arn(stack, "Three", arns[three][:-7]), virginia)
+        ReplicatedSecret(stack, "Own", regions=[paris, virginia])
         promote = ReplicaRemovalPolicy.PROMOTE
-        named(stack, "D", sm.Secret.from_secret_name_v2(stack, "Four", "four"), PARIS, replica_removal_policy=promote)
+        named(stack, "D", sm.Secret.from_secret_name_v2(stack, "Four", four), paris, replica_removal_policy=promote)
 
     def second(stack: cdk.Stack) -> None:
-        named(stack, "A", sm.Secret.from_secret_name_v2(stack, "One", "one"), PARIS)
-        named(stack, "B", sm.Secret.from_secret_partial_arn(stack, "Three", arns["three"][:-7]), PARIS)
-        ReplicatedSecret(stack, "Own", regions=[PARIS])
+        named(stack, "A", sm.Secret.from_secret_name_v2(stack, "One", one), paris)
+        named(stack, "B", sm.Secret.from_secret_partial_arn(stack, "Three", arns[three][:-7]), paris)
+        ReplicatedSecret(stack, "Own", regions=[paris])
 
     deploy(first)
-    assert [replicas(aws, name) for name in arns] == [[PARIS, VIRGINIA], [PARIS], [VIRGINIA], [PARIS]]
+    assert [replicas(aws, name) for name in arns] == [[paris, virginia], [paris], [virginia], [paris]]
     deploy(second)
-    assert [replicas(aws, name) for name in arns] == [[PARIS], [], [PARIS], []]
-    assert (exists(aws, "one", VIRGINIA), exists(aws, "two", PARIS), exists(aws, "four", PARIS)) == (False, False, True)
+    assert [replicas(aws, name) for name in arns] == [[paris], [], [paris], []]
+    assert (exists(aws, one, virginia), exists(aws, two, paris), exists(aws, four, paris)) == (False, False, True)
     assert events(aws) == []
 
-    aws.client("cloudformation").delete_stack(StackName="App")
-    aws.client("cloudformation").get_waiter("stack_delete_complete").wait(
-        StackName="App", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
-    )
+    delete(aws)
     assert [replicas(aws, name) for name in arns] == [[], [], [], []]
-    assert not any(exists(aws, name, PARIS) for name in ("one", "two", "three"))
+    assert not any(exists(aws, name, paris) for name in (one, two, three))
+
+
+@pytest.mark.live
+def test_a_replica_is_given_another_key_and_another_resource_and_is_retained(
+    aws: Target, deploy: Callable[[Callable[[cdk.Stack], Any]], None]
+) -> None:
+    paris, *_ = aws.replicas
+    name = aws.secret_name("moved")
+    arn = aws.client("secretsmanager").create_secret(Name=name, SecretString="value")["ARN"]
+    key = aws.client("kms", paris).create_key()["KeyMetadata"]["Arn"]
+
+    def declared(logical_id: str, region: str | ReplicaRegion, **more: Any) -> Callable[[cdk.Stack], Any]:
+        return lambda stack: ReplicatedSecret(
+            stack,
+            logical_id,
+            secret=sm.Secret.from_secret_complete_arn(stack, "Existing", arn),
+            regions=[region],
+            **more,
+        )
+
+    def with_key(stack: cdk.Stack) -> ReplicaRegion:
+        return ReplicaRegion(paris, encryption_key=kms.Key.from_key_arn(stack, "InParis", key))
+
+    deploy(declared("A", paris))
+    assert replicas(aws, name) == [paris]
+    deploy(lambda stack: declared("A", with_key(stack))(stack))
+    (entry,) = aws.client("secretsmanager").describe_secret(SecretId=name)["ReplicationStatus"]
+    assert (entry["Status"], entry["KmsKeyId"]) == ("InSync", key)
+    made = created(aws, arn, paris)
+    retain = ReplicaRemovalPolicy.RETAIN
+    deploy(lambda stack: declared("B", with_key(stack), replica_removal_policy=retain)(stack))
+    assert replicas(aws, name) == [paris]
+    delete(aws)
+    (entry,) = aws.client("secretsmanager").describe_secret(SecretId=name)["ReplicationStatus"]
+    assert entry["Status"] == "InSync"
+    assert created(aws, arn, paris) == made, "the same replica"
+
+
+def created(aws: Target, arn: str, region: str) -> Any:
+    replica = arn.replace(f":{aws.region}:", f":{region}:")
+    return aws.client("secretsmanager", region).describe_secret(SecretId=replica)["CreatedDate"]
+
+
+def delete(aws: Target) -> None:
+    stacks, stack = aws.client("cloudformation"), aws.stack_name("App")
+    stacks.delete_stack(StackName=stack)
+    stacks.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 600})
 
 
 def test_customer_keys_on_both_sides_are_used_with_the_permissions_of_the_role(
-    aws: LocalAws, deploy: Callable[[Callable[[cdk.Stack], Any]], None]
+    aws: Target, deploy: Callable[[Callable[[cdk.Stack], Any]], None]
 ) -> None:
     key_in_paris = aws.client("kms", PARIS).create_key()["KeyMetadata"]["Arn"]
 
@@ -120,21 +163,24 @@ def test_customer_keys_on_both_sides_are_used_with_the_permissions_of_the_role(
     assert entry["KmsKeyId"] == key_in_paris
 
 
+@pytest.mark.live
 def test_an_existing_secret_with_a_customer_key_is_replicated_without_naming_the_key(
-    aws: LocalAws, deploy: Callable[[Callable[[cdk.Stack], Any]], None]
+    aws: Target, deploy: Callable[[Callable[[cdk.Stack], Any]], None]
 ) -> None:
+    paris, *_ = aws.replicas
+    name = aws.secret_name("with-a-key")
     key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
-    aws.client("secretsmanager").create_secret(Name="with-a-key", SecretString="value", KmsKeyId=key)
+    aws.client("secretsmanager").create_secret(Name=name, SecretString="value", KmsKeyId=key)
 
     def by_name(stack: cdk.Stack) -> None:
-        secret = sm.Secret.from_secret_name_v2(stack, "Existing", "with-a-key")
-        ReplicatedSecret(stack, "Replicated", secret=secret, regions=[PARIS])
+        secret = sm.Secret.from_secret_name_v2(stack, "Existing", name)
+        ReplicatedSecret(stack, "Replicated", secret=secret, regions=[paris])
 
     deploy(by_name)
-    assert replicas(aws, "with-a-key") == [PARIS]
+    assert replicas(aws, name) == [paris]
 
 
-def client_of(aws: LocalAws, user: str, service: str, statements: Sequence[object]) -> Any:
+def client_of(aws: Target, user: str, service: str, statements: Sequence[object]) -> Any:
     """A new user's client: it may do what the statements allow."""
     iam = aws.client("iam")
     iam.create_user(UserName=user)
@@ -150,7 +196,7 @@ def client_of(aws: LocalAws, user: str, service: str, statements: Sequence[objec
     )
 
 
-def test_local_aws_checks_each_of_many_ssm_parameters(aws: LocalAws) -> None:
+def test_local_aws_checks_each_of_many_ssm_parameters(aws: Target) -> None:
     """The CDK's functions that pass values to another Region name several in one call."""
     own = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/own/*"
     allow = {"Effect": "Allow", "Action": ["ssm:GetParameters", "ssm:DeleteParameters"], "Resource": own}
@@ -175,7 +221,7 @@ def test_local_aws_checks_each_of_many_ssm_parameters(aws: LocalAws) -> None:
     ],
 )
 def test_local_aws_enforces_the_conditions_on_decrypting(
-    aws: LocalAws, condition: dict[str, str], allowed: bool, request: pytest.FixtureRequest
+    aws: Target, condition: dict[str, str], allowed: bool, request: pytest.FixtureRequest
 ) -> None:
     key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
     name = f"condition-{request.node.callspec.indices['condition']}"
@@ -200,7 +246,7 @@ def test_local_aws_enforces_the_conditions_on_decrypting(
     assert status == ("InSync" if allowed else "Failed")
 
 
-def test_a_hundred_in_one_stack(aws: LocalAws, deploy: Callable[[Callable[[cdk.Stack], Any]], None]) -> None:
+def test_a_hundred_in_one_stack(aws: Target, deploy: Callable[[Callable[[cdk.Stack], Any]], None]) -> None:
     def hundred(stack: cdk.Stack) -> None:
         for number in range(100):
             ReplicatedSecret(stack, f"Replicated{number}", regions=[PARIS])

@@ -18,7 +18,8 @@ from botocore.exceptions import WaiterError
 
 import app
 from local.cdk import Cdk, CdkError
-from local.server import ACCOUNT, REGION, LocalAws
+from local.server import ACCOUNT, REGION
+from tests.helpers.target import Target, target
 
 STACK = app.STACK
 OF_APP_DATABASE = "ReplicatedSecret-app-database"
@@ -27,19 +28,17 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
 
 
 @pytest.fixture(scope="module")
-def aws() -> Iterator[LocalAws]:
-    with LocalAws(speed=20) as started:
+def aws(pytestconfig: pytest.Config) -> Iterator[Target]:
+    with target(pytestconfig) as started:
         yield started
 
 
 @pytest.fixture(scope="module")
-def cdk(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Cdk:
-    cdk = Cdk(aws.environment, tmp_path_factory.mktemp("assembly"))
-    cdk.bootstrap()
-    return cdk
+def cdk(aws: Target, tmp_path_factory: pytest.TempPathFactory) -> Cdk:
+    return aws.cdk(tmp_path_factory.mktemp("assembly"))
 
 
-def describe(aws: LocalAws, secret_id: str, region: str = REGION) -> dict[str, Any] | None:
+def describe(aws: Target, secret_id: str, region: str = "") -> dict[str, Any] | None:
     client = aws.client("secretsmanager", region)
     try:
         return dict(client.describe_secret(SecretId=secret_id))
@@ -47,52 +46,64 @@ def describe(aws: LocalAws, secret_id: str, region: str = REGION) -> dict[str, A
         return None
 
 
-def outputs(aws: LocalAws) -> dict[str, str]:
-    (stack,) = aws.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+def outputs(aws: Target) -> dict[str, str]:
+    (stack,) = aws.client("cloudformation").describe_stacks(StackName=aws.stack_name(STACK))["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
-def statuses(aws: LocalAws) -> dict[str, str]:
+def statuses(aws: Target) -> dict[str, str]:
     return {entry["Region"]: entry["Status"] for entry in json.loads(outputs(aws)["SecretReplicationStatus"])}
 
 
-def lambda_logs(aws: LocalAws) -> str:
+def lambda_logs(aws: Target, groups: list[str]) -> str:
     logs = aws.client("logs")
     lines = []
-    for group in logs.describe_log_groups()["logGroups"]:
-        events = logs.filter_log_events(logGroupName=group["logGroupName"])["events"]
+    for group in groups:
+        events = logs.filter_log_events(logGroupName=group)["events"]
         lines += [event["message"] for event in events]
     return "\n".join(lines)
 
 
-def test_create_update_destroy(aws: LocalAws, cdk: Cdk) -> None:
-    deployed = cdk.deploy(STACK)
-    assert "SecretStatusEuWest3 = InSync" in deployed
-    assert statuses(aws) == {"eu-west-3": "InSync", "us-east-1": "InSync"}
+def log_groups(aws: Target) -> list[str]:
+    """The stack's."""
+    resources = aws.client("cloudformation").list_stack_resources(StackName=aws.stack_name(STACK))
+    listed = resources["StackResourceSummaries"]
+    return [each["PhysicalResourceId"] for each in listed if each["ResourceType"] == "AWS::Logs::LogGroup"]
+
+
+@pytest.mark.live
+def test_create_update_destroy(aws: Target, cdk: Cdk) -> None:
+    first, second, third = aws.replicas
+    stack, context = aws.stack_name(STACK), aws.context(STACK)
+    deployed = cdk.deploy(stack, context)
+    words = "".join(word.capitalize() for word in first.split("-"))
+    assert f"SecretStatus{words} = InSync" in deployed
+    assert statuses(aws) == {first: "InSync", second: "InSync"}
     arn = outputs(aws)["SecretArn"]
-    kept = describe(aws, arn.replace(REGION, "eu-west-3"), "eu-west-3")
+    kept = describe(aws, arn.replace(aws.region, first), first)
     value = aws.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
     assert len(value) == 32
 
-    cdk.deploy(STACK, {"replicaRegions": "Region=eu-west-3 Region=ap-southeast-2"})
-    assert statuses(aws) == {"ap-southeast-2": "InSync", "eu-west-3": "InSync"}
-    assert describe(aws, arn.replace(REGION, "us-east-1"), "us-east-1") is None
-    after = describe(aws, arn.replace(REGION, "eu-west-3"), "eu-west-3")
+    cdk.deploy(stack, {**context, "replicaRegions": f"Region={first} Region={third}"})
+    assert statuses(aws) == {third: "InSync", first: "InSync"}
+    assert describe(aws, arn.replace(aws.region, second), second) is None
+    after = describe(aws, arn.replace(aws.region, first), first)
     assert kept
     assert after
     assert after["CreatedDate"] == kept["CreatedDate"]
 
-    cdk.destroy(STACK)
-    for region in (REGION, "eu-west-3", "us-east-1", "ap-southeast-2"):
-        assert describe(aws, arn.replace(REGION, region), region) is None
+    groups = log_groups(aws)
+    cdk.destroy(stack, context)
+    for region in (aws.region, *aws.replicas):
+        assert describe(aws, arn.replace(aws.region, region), region) is None
 
-    log = lambda_logs(aws)
+    log = lambda_logs(aws, groups)
     assert '"action":"ADD"' in log, "this is the log"
     assert "cfn-response" not in log, "no ResponseURL"
     assert value not in log
 
 
-def test_another_secret_leaves_the_replicas_of_the_first_one_alone(aws: LocalAws, cdk: Cdk) -> None:
+def test_another_secret_leaves_the_replicas_of_the_first_one_alone(aws: Target, cdk: Cdk) -> None:
     """As a new user types it: without naming a stack, for one secret, another, none, and with a misspelt key."""
     secrets = aws.client("secretsmanager")
     arns = [str(secrets.create_secret(Name=name, SecretString=name)["ARN"]) for name in ("app/one", "app-one")]
@@ -114,16 +125,20 @@ def test_another_secret_leaves_the_replicas_of_the_first_one_alone(aws: LocalAws
     assert [describe(aws, arn.replace(REGION, "eu-west-3"), "eu-west-3") for arn in arns] == [None, None]
 
 
-def test_a_create_that_fails_rolls_back_with_the_reason_and_leaves_nothing(aws: LocalAws, cdk: Cdk) -> None:
-    arn = aws.client("secretsmanager").create_secret(Name="app/database", SecretString="primary")["ARN"]
-    foreign = aws.client("secretsmanager", "eu-west-3").create_secret(Name="app/database", SecretString="foreign")
+@pytest.mark.live
+def test_a_create_that_fails_rolls_back_with_the_reason_and_leaves_nothing(aws: Target, cdk: Cdk) -> None:
+    first, second, _ = aws.replicas
+    name, stack_name = aws.secret_name("app/database"), aws.stack_name(OF_APP_DATABASE)
+    context = {**aws.context(OF_APP_DATABASE), "secretId": name}
+    arn = aws.client("secretsmanager").create_secret(Name=name, SecretString="primary")["ARN"]
+    foreign = aws.client("secretsmanager", first).create_secret(Name=name, SecretString="foreign")
     with pytest.raises(CdkError) as error:
-        cdk.deploy(OF_APP_DATABASE, {"secretId": "app/database"})
-    reason = "eu-west-3: Replication failed: Secret name app/database already exists in region eu-west-3."
+        cdk.deploy(stack_name, context)
+    reason = f"{first}: Replication failed: Secret name {name} already exists in region {first}."
     assert reason in str(error.value), "the user's terminal says it"
-    (stack,) = aws.client("cloudformation").describe_stacks(StackName=OF_APP_DATABASE)["Stacks"]
+    (stack,) = aws.client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
     assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
-    events = aws.client("cloudformation").describe_stack_events(StackName=OF_APP_DATABASE)["StackEvents"]
+    events = aws.client("cloudformation").describe_stack_events(StackName=stack_name)["StackEvents"]
     assert any(
         reason in event.get("ResourceStatusReason", "")
         for event in events
@@ -132,11 +147,11 @@ def test_a_create_that_fails_rolls_back_with_the_reason_and_leaves_nothing(aws: 
     primary = describe(aws, arn)
     assert primary
     assert "ReplicationStatus" not in primary
-    assert primary.get("Tags", []) == []
-    assert describe(aws, arn.replace(REGION, "us-east-1"), "us-east-1") is None
-    value = aws.client("secretsmanager", "eu-west-3").get_secret_value(SecretId=foreign["ARN"])["SecretString"]
+    assert {tag["Key"] for tag in primary.get("Tags", [])} == set(aws.tags)
+    assert describe(aws, arn.replace(aws.region, second), second) is None
+    value = aws.client("secretsmanager", first).get_secret_value(SecretId=foreign["ARN"])["SecretString"]
     assert value == "foreign"
-    cdk.destroy(OF_APP_DATABASE, {"secretId": "app/database"})
+    cdk.destroy(stack_name, context)
 
 
 def test_a_wrong_context_value_stops_the_synth_with_a_sentence(cdk: Cdk) -> None:
@@ -195,7 +210,7 @@ Outputs:
 """
 
 
-def deploy_native(aws: LocalAws, regions: str, operation: str = "create") -> None:
+def deploy_native(aws: Target, regions: str, operation: str = "create") -> None:
     cloudformation = aws.client("cloudformation")
     getattr(cloudformation, f"{operation}_stack")(
         StackName="Native", TemplateBody=_TEMPLATE.replace("REGIONS", regions)
@@ -203,7 +218,7 @@ def deploy_native(aws: LocalAws, regions: str, operation: str = "create") -> Non
     cloudformation.get_waiter(f"stack_{operation}_complete").wait(StackName="Native", WaiterConfig={"Delay": 1})
 
 
-def test_the_native_secret_replicates_and_is_not_deleted_while_a_foreign_replica_exists(aws: LocalAws) -> None:
+def test_the_native_secret_replicates_and_is_not_deleted_while_a_foreign_replica_exists(aws: Target) -> None:
     deploy_native(aws, "{Region: eu-west-3}, {Region: us-east-1}")
     cloudformation = aws.client("cloudformation")
     (stack,) = cloudformation.describe_stacks(StackName="Native")["Stacks"]

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import ast
+import email
 import hashlib
+import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
 import tarfile
+import tomllib
 import zipfile
+from email.message import Message
 from pathlib import Path
+from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 
 import hatch_build
 from tools.pythons import find_python
@@ -54,6 +61,13 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def wheel(dist: list[Path]) -> Path:
     (path,) = [path for path in dist if path.suffix == ".whl"]
     return path
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel: Path) -> Message:
+    """What PyPI shows."""
+    (text,) = [content for name, content in unzipped(wheel).items() if name.endswith(".dist-info/METADATA")]
+    return email.message_from_bytes(text)
 
 
 def install(python: Path | str, wheel: Path, target: Path) -> Path:
@@ -209,6 +223,59 @@ def test_the_command_says_what_to_install_if_it_came_without_its_extra(installed
 def test_the_wheel_has_the_command(wheel: Path) -> None:
     (entry_points,) = [text for name, text in unzipped(wheel).items() if name.endswith("entry_points.txt")]
     assert b"replicated-secret = replicated_secret_cli.main:cli" in entry_points
+
+
+def test_the_wheel_has_a_bill_of_materials_of_the_bundle(wheel: Path) -> None:
+    (name,) = [name for name in unzipped(wheel) if "/sboms/" in name]
+    assert name.endswith(".dist-info/sboms/handler.cdx.json")
+    bill = json.loads(unzipped(wheel)[name])
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
+    assert bill["metadata"]["component"]["purl"] == f"pkg:pypi/cdk-replicated-secret@{version()}"
+    pins = re.findall(r"^([a-z-]+)==([\d.]+)$", (ROOT / "handler" / "requirements.txt").read_text(), re.MULTILINE)
+    assert {component["purl"] for component in bill["components"]} == {f"pkg:pypi/{name}@{pin}" for name, pin in pins}
+    assert all(component["licenses"] for component in bill["components"])
+
+
+def test_everything_in_the_bundle_is_ours_or_in_the_bill_of_materials(wheel: Path) -> None:
+    folders = {name.partition("/")[0] for name in unzipped(BUNDLE) if ".dist-info/" not in name}
+    (bill,) = [json.loads(content) for name, content in unzipped(wheel).items() if "/sboms/" in name]
+    listed = {component["name"].replace("-", "_") for component in bill["components"]}
+    assert folders - listed == {"replication_monitor", "secret_replication", "typing_extensions.py"}
+
+
+def test_every_link_of_the_readme_works_on_pypi(metadata: Message) -> None:
+    page = MarkdownIt("gfm-like", {"html": True}).render(str(metadata.get_payload()))
+    links = re.findall(r'\b(?:href|src|srcset)="([^"]*)"', page)
+    assert len(links) > 5
+    assert [link for link in links if not link.startswith("https://")] == []
+    repository = urls()["Repository"]
+    at_the_tag = re.compile(
+        rf"(?:{repository}/blob|{repository.replace('github.com', 'raw.githubusercontent.com')})/v{version()}/([^#]+)"
+    )
+    files = [found[1] for link in links if (found := at_the_tag.match(link))]
+    assert files
+    assert [file for file in files if not (ROOT / file).exists()] == []
+
+
+def test_pypi_shows_where_the_project_lives(metadata: Message) -> None:
+    shown = dict(entry.split(", ", 1) for entry in metadata.get_all("Project-URL", []))
+    assert shown == urls()
+    assert set(shown) >= {"Repository", "Documentation", "Changelog", "Issues"}
+    assert all(url.startswith(shown["Repository"]) for url in shown.values())
+    assert metadata["Author"]
+    assert metadata["Description-Content-Type"] == "text/markdown"
+
+
+def project() -> dict[str, Any]:
+    return dict(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"])
+
+
+def version() -> str:
+    return str(project()["version"])
+
+
+def urls() -> dict[str, str]:
+    return dict(project()["urls"])
 
 
 def test_an_installed_wheel_synthesizes_by_itself_with_the_checkouts_asset(

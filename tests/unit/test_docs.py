@@ -16,7 +16,7 @@ from secret_replication.properties import PROPERTIES
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md")])
-SOURCE_FOLDERS = ("handler", "local", "constructs", "packaging", "tests", "tools")
+SOURCE_FOLDERS = ("handler", "live", "local", "constructs", "packaging", "tests", "tools")
 SOURCES = [path for folder in SOURCE_FOLDERS for path in ROOT.glob(f"{folder}/**/*.py")]
 
 

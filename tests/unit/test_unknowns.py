@@ -1,4 +1,4 @@
-"""The switches for what nobody knows about AWS (U1 to U16), value by value."""
+"""The switches for what nobody knows about AWS (U1 to U18), value by value."""
 
 from __future__ import annotations
 
@@ -146,6 +146,27 @@ def u16(world: World) -> Outcome:
     return " ".join(codes)
 
 
+def u17(world: World) -> Outcome:
+    tags = [{"Key": key, "Value": "x"} for key in ("aws:cloudformation:stack-id", "team", "declared")]
+    world.client().tag_resource(SecretId=world.arn, Tags=tags)
+    replicate(world)
+    properties = {"Name": "app/database", "Tags": [{"Key": "declared", "Value": "x"}]}
+    world.model.import_into_stack(PRIMARY, world.arn, properties)
+    left = world.client().describe_secret(SecretId=world.arn)["Tags"]
+    return " ".join([*(tag["Key"] for tag in left), *world.statuses()])
+
+
+def u18(world: World) -> Outcome:
+    """Which of three guards on the primary's key lets a replication through."""
+    passed = []
+    for context in ("primary", "replica", "none"):
+        world.arn = world.create(context, KmsKeyId=f"key-{context}")
+        arns = {"primary": world.arn, "replica": world.arn.replace(PRIMARY, "eu-west-3")}
+        world.model.script.guard_key(f"key-{context}", arns.get(context))
+        passed += [context] * (replicate(world) == AGAIN)
+    return " ".join(passed)
+
+
 DONE, AGAIN, FAILED = "InSync InSync", "InProgress InSync", "InProgress Failed"
 ROWS: list[tuple[Callable[[World], Outcome], str, Enum, Outcome]] = [
     (u1, "same_key_again", d.SameKeyAgain.NO_OP, DONE),
@@ -184,6 +205,11 @@ ROWS: list[tuple[Callable[[World], Outcome], str, Enum, Outcome]] = [
     (u15, "system_tags", d.SystemTags.NOT_COPIED, "team"),
     (u16, "removed_replica", d.RemovedReplica.NOT_FOUND, "ResourceNotFoundException ResourceNotFoundException"),
     (u16, "removed_replica", d.RemovedReplica.ACCESS_DENIED, "AccessDeniedException ResourceNotFoundException"),
+    (u17, "imported", d.Imported.STAY, "aws:cloudformation:stack-id team declared eu-west-3"),
+    (u17, "imported", d.Imported.REMOVED, "aws:cloudformation:stack-id declared"),
+    (u18, "decrypt_context", d.DecryptContext.PRIMARY, "primary"),
+    (u18, "decrypt_context", d.DecryptContext.REPLICA, "replica"),
+    (u18, "decrypt_context", d.DecryptContext.NONE, "none"),
 ]
 
 
@@ -206,11 +232,10 @@ def test_every_value_of_every_unknown_is_tried_here() -> None:
     assert values == {value for _, _, value, _ in ROWS}
 
 
-def test_every_unknown_of_the_facts_has_a_switch_but_those_about_import_and_kms() -> None:
+def test_every_unknown_of_the_facts_has_a_switch() -> None:
     facts = re.findall(r"^U(\d+)\. ", FACTS.read_text(), re.MULTILINE)
     switches = [re.match(r"U(\d+)\.", str(type(getattr(Dialect(), field.name)).__doc__)) for field in fields(Dialect)]
-    # U17 is about CloudFormation's import, U18 about KMS: the tests of the permissions cover both responses.
-    assert [int(fact) for fact in facts] == [*(int(switch[1]) for switch in switches if switch), 17, 18]
+    assert [int(fact) for fact in facts] == [int(switch[1]) for switch in switches if switch]
 
 
 def test_every_dialect_holds_each_combination_of_a_promotion_and_a_removal_after_it() -> None:

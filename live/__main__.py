@@ -1,0 +1,115 @@
+"""``python -m live``: what an AWS account says about everything that docs/aws-facts.md does not know."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError
+
+from local.clock import Clock, SystemClock
+from local.server import REGION
+
+from . import preflight
+from .acceptance import accept
+from .account import Account, Connect
+from .clients import connector, home_region
+from .evidence import FACTS, raised
+from .local import SPEED, HurriedClock, local_aws
+from .preflight import RefusedError
+from .probe import PROBES
+from .report import Report, ReportError
+from .session import Acceptance, LeftoversError, clean, new_run, session
+from .terminal import Terminal
+
+FOLDER = Path("build") / "live"
+_AT_ONCE = 8
+_INTERRUPTED = 130
+
+
+def main() -> int:
+    """Run what the arguments say; the exit code."""
+    arguments = _arguments()
+    terminal = Terminal()
+    try:
+        if arguments.report:
+            report = Report.read(arguments.report)
+            terminal.show(report)
+            terminal.say(["", "Rows of docs/aws-facts.md:", "", *raised(report, FACTS.read_text())])
+            return 0
+        return _locally(arguments, terminal) if arguments.local else _in_account(arguments, terminal)
+    except (RefusedError, ReportError, LeftoversError, BotoCoreError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted: `make live CLEAN=1` removes what may be left", file=sys.stderr)
+        return _INTERRUPTED
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m live", description=__doc__)
+    parser.add_argument(
+        "--replicas", default="", metavar="REGIONS", help="two, separated by a comma; any two if omitted"
+    )
+    parser.add_argument(
+        "--only", default="", metavar="ROWS", help="these rows of docs/aws-facts.md only, such as U1,F14"
+    )
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--local", action="store_true", help="on local AWS, without asking")
+    what.add_argument("--clean", action="store_true", help="only remove what earlier runs left")
+    what.add_argument("--report", type=Path, metavar="FILE", help="only read a recorded report")
+    arguments = parser.parse_args()
+    arguments.probes = dict(PROBES)
+    if arguments.only:
+        rows = arguments.only.upper().split(",")
+        if unknown := [row for row in rows if row not in PROBES]:
+            parser.error(f"--only names {', '.join(unknown)}: expected rows such as {', '.join(list(PROBES)[:3])}")
+        arguments.probes = {row: PROBES[row] for row in rows}
+    return arguments
+
+
+def _in_account(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    home = home_region()
+    if not home:
+        raise RefusedError("set AWS_REGION to the Region of the primaries, such as us-west-2")
+    account, enabled = _account(connector(), SystemClock(), home, arguments.replicas)
+    if arguments.clean:
+        terminal.say([f"Searching {len(enabled)} Regions for what earlier runs left"])
+        clean(account, enabled)
+        terminal.say(["Nothing is left. ListSecrets may miss secrets of the last five minutes."])
+        return 0
+    terminal.say(preflight.plan(account).lines)
+    if not arguments.yes and not terminal.confirm():
+        return 1
+    return _run(account, arguments, terminal, partial(accept, environment={}))
+
+
+def _locally(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    with local_aws(bootstrapped=not arguments.only) as (connect, environment):
+        terminal.say([f"Local AWS, {SPEED:g} times as fast as AWS, with IAM enforced"])
+        account, _ = _account(connect, HurriedClock(SPEED), REGION, arguments.replicas)
+        terminal.say(preflight.plan(account).lines)
+        return _run(account, arguments, terminal, partial(accept, environment=environment))
+
+
+def _account(connect: Connect, clock: Clock, home: str, given: str) -> tuple[Account, list[str]]:
+    """The account, and its enabled Regions."""
+    run_id = new_run(clock.now())
+    enabled = preflight.regions(Account(connect, clock, run_id, home, (home, home)))
+    replicas = preflight.replicas(enabled, home, given)
+    third = next((region for region in enabled if region not in (home, *replicas)), "")
+    return Account(connect, clock, run_id, home, replicas, third), enabled
+
+
+def _run(account: Account, arguments: argparse.Namespace, terminal: Terminal, acceptance: Acceptance) -> int:
+    report = session(account, arguments.probes, terminal, _AT_ONCE, None if arguments.only else acceptance)
+    terminal.show(report)
+    terminal.say([f"Written: {path}" for path in report.write(FOLDER)])
+    return 1 if report.wrong or report.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

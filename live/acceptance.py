@@ -1,0 +1,72 @@
+"""The end-to-end tests, on the account: the same that run on local AWS."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from .account import Account, Call
+
+ROOT = Path(__file__).parent.parent
+LOG = Path("build") / "live" / "acceptance.txt"
+_BOOTSTRAP = "/cdk-bootstrap/hnb659fds/version"
+_OUTCOME = re.compile(r"^(PASSED|FAILED|ERROR) (\S+)(?: - (.*))?$", re.MULTILINE)
+_SKIPPED = re.compile(r"^SKIPPED \[\d+\] (\S+): (.*)$", re.MULTILINE)
+
+
+def accept(account: Account, environment: Mapping[str, str]) -> dict[str, str]:
+    """Run them.
+
+    Args:
+        account: where.
+        environment: what leads `cdk` and boto3 to the account.
+
+    Returns:
+        The outcome of each test. What pytest prints goes to ``build/live/acceptance.txt``.
+    """
+    calls: list[Call] = []
+    reply = account.call(calls, "ssm", "get_parameter", Name=_BOOTSTRAP)
+    if reply.code:
+        return {"all": f"skipped: bootstrap {account.home} first with `npx cdk bootstrap` ({reply.words})"}
+    if not account.third:
+        return {"all": "skipped: there is no third Region for replicas"}
+    regions = ",".join((*account.replicas, account.third))
+    command = [sys.executable, "-m", "pytest", "tests/e2e", "-m", "live", "-p", "no:cacheprovider", "-rA", "-q"]
+    home = {"AWS_REGION": account.home, "AWS_DEFAULT_REGION": account.home}
+    told = to_its_end([*command, "--live", account.run, "--live-regions", regions], {**environment, **home})
+    return outcomes(told) or {"all": f"failed: see {LOG}"}
+
+
+def to_its_end(command: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Run a command, and let it end what it started, also after Ctrl-C: a deployment must not outlive it.
+
+    Returns:
+        What it printed, which is in ``build/live/acceptance.txt`` too.
+    """
+    LOG.parent.mkdir(parents=True, exist_ok=True)
+    with LOG.open("w") as log:
+        # In a session of its own, so that Ctrl-C reaches it once.
+        process = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, **environment}, stdout=log, start_new_session=True
+        )
+        try:
+            process.wait()
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+                process.wait()
+    return LOG.read_text()
+
+
+def outcomes(told: str) -> dict[str, str]:
+    """What pytest says of each test."""
+    found = {
+        name.rpartition("::")[2]: outcome.lower() + (f": {why}" if why else "")
+        for outcome, name, why in _OUTCOME.findall(told)
+    }
+    return found | {where: f"skipped: {why}" for where, why in _SKIPPED.findall(told) if "needs local AWS" not in why}

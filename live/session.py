@@ -1,0 +1,73 @@
+"""A run from its plan to its report, which leaves nothing behind."""
+
+from __future__ import annotations
+
+import secrets as randomness
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from .account import Account
+from .cleanup import Cleanup
+from .probe import Probe
+from .report import Report
+from .run import run
+from .terminal import Terminal
+
+# Runs the acceptance tests, and tells the outcome of each.
+Acceptance = Callable[[Account], Mapping[str, str]]
+
+
+class LeftoversError(Exception):
+    """Something could not be removed; the message names it."""
+
+    def __init__(self, left: Sequence[str]) -> None:
+        super().__init__("\n".join(["These are left; `make live CLEAN=1` tries again:", *left]))
+
+
+def new_run(now: float) -> str:
+    """An id for a run: its date, and something random."""
+    return f"{datetime.fromtimestamp(now, UTC):%Y%m%d}-{randomness.token_hex(3)}"
+
+
+def session(
+    account: Account,
+    probes: Mapping[str, Probe],
+    terminal: Terminal,
+    at_once: int = 1,
+    acceptance: Acceptance | None = None,
+) -> Report:
+    """Probe, run the acceptance tests, and remove what both made, whatever happens.
+
+    Args:
+        account: where.
+        probes: by row of docs/aws-facts.md.
+        terminal: shows the progress.
+        at_once: how many probes at a time.
+        acceptance: the acceptance tests, if they are to run.
+
+    Raises:
+        LeftoversError: If something cannot be removed.
+    """
+    started = account.clock.now()
+    try:
+        with terminal.progress(len(probes)) as bar:
+            results = run(account, probes, at_once, bar.tick)
+        if acceptance:
+            terminal.say(["Running the end-to-end tests"])
+        tests = acceptance(account) if acceptance else {}
+        report = Report.of(account, results, tests, account.clock.now() - started)
+    finally:
+        account.stopped.clear()
+        terminal.say(["Removing what was made"])
+        clean(account, account.regions, account.run)
+    return report
+
+
+def clean(account: Account, regions: Sequence[str], run_id: str = "") -> None:
+    """Remove what a run, or any run, has made.
+
+    Raises:
+        LeftoversError: If something cannot be removed.
+    """
+    if left := Cleanup(account, regions, run_id).run():
+        raise LeftoversError(left)
