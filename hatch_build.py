@@ -22,6 +22,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 _ROOT = Path(__file__).parent
 _HANDLER = _ROOT / "handler"
+_PACKAGES = ("secret_replication", "replication_monitor")
 _BUNDLE = "build/handler.zip"
 # pip's records and scripts differ between machines. The handler does not use the rest: nine tenths of Powertools.
 _UNWANTED = (
@@ -88,10 +89,10 @@ def make_bundle(target: Path) -> None:
             for path in sorted(bundle.glob(pattern), reverse=True):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         (bundle / "typing_extensions.py").write_bytes(_TYPING_EXTENSIONS.encode())
-        package = "secret_replication"
-        (bundle / package).mkdir()
-        for module in (_HANDLER / package).glob("*.py"):
-            shutil.copy(module, bundle / package)
+        for package in _PACKAGES:
+            (bundle / package).mkdir()
+            for module in (_HANDLER / package).glob("*.py"):
+                shutil.copy(module, bundle / package)
         pack(bundle, target)
 
 

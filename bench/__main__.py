@@ -9,10 +9,10 @@ import time
 
 from tools.stamp import stamp
 
-from . import SOURCES, beside, bundle, cold_start, memory, scale
+from . import SOURCES, beside, bundle, cold_start, memory, monitor, scale
 from .report import DOCS
 
-_MODULES = (cold_start, memory, bundle, scale, beside)
+_MODULES = (cold_start, memory, bundle, scale, monitor, beside)
 BENCHMARKS = {module.__name__.rpartition(".")[2]: module for module in _MODULES}
 PAGE, _PLOTS = DOCS / "benchmarks.md", DOCS / "benchmarks"
 _HEAD = """# Benchmarks

@@ -40,7 +40,7 @@ response = {key: event[key] for key in ("StackId", "RequestId", "LogicalResource
 response |= {"Status": "SUCCESS", "PhysicalResourceId": arn}
 urllib3.PoolManager().request("PUT", event["ResponseURL"], body=json.dumps(response))
 """
-_LAMBDA = """
+LAMBDA = """
 import json, sys
 from types import SimpleNamespace
 context = SimpleNamespace(
@@ -50,12 +50,12 @@ context = SimpleNamespace(
     get_remaining_time_in_millis=lambda: 600_000,
 )
 """
-OURS = f"""{_LAMBDA}
+OURS = f"""{LAMBDA}
 from secret_replication.main import handler
 handler(json.load(sys.stdin), context)
 """
 # The example of its README, with the call that BOTO3 makes. crhelper uses https only; the endpoint here is http.
-CRHELPER = f"""{_LAMBDA}
+CRHELPER = f"""{LAMBDA}
 import boto3, crhelper.utils, http.client
 from crhelper import CfnResource
 crhelper.utils.HTTPSConnection = lambda host, context=None: http.client.HTTPConnection(host)
@@ -98,7 +98,9 @@ class Start:
     peak: float
 
 
-class _Endpoint(Endpoint):
+class ModelEndpoint(Endpoint):
+    """The model, and an S3 that takes responses."""
+
     def put(self, path: str, body: bytes) -> tuple[int, bytes]:
         if json.loads(body)["Status"] != "SUCCESS":
             raise ProcessError(f"{path}: {body.decode()}")
@@ -209,7 +211,7 @@ class Processes:
 def processes() -> Iterator[Processes]:
     """Start the endpoint, and unpack the bundle."""
     with (
-        _Endpoint(SecretsManager(SystemClock(), Delays(in_sync=0.0))) as endpoint,
+        ModelEndpoint(SecretsManager(SystemClock(), Delays(in_sync=0.0))) as endpoint,
         tempfile.TemporaryDirectory() as scratch,
     ):
         yield Processes(endpoint, Path(scratch))
@@ -236,5 +238,10 @@ def limit(process: subprocess.Popen[bytes], share: float) -> None:
 
 
 def _cpu_seconds(pid: int) -> float:
-    """What the main thread of a process has used. Linux counts it in nanoseconds; no other count is as exact."""
-    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+    """What the threads of a process have used. Linux counts it in nanoseconds; no other count is as exact."""
+    spent = 0
+    for thread in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        # A thread may end before it is read.
+        with contextlib.suppress(OSError):
+            spent += int(thread.read_text().split()[0])
+    return spent / 1e9

@@ -17,7 +17,7 @@ _RULES = {
     r"answer(s|ed|ing)?": "response, respond",
     r"(a|the|two|second|first|later|earlier) looks?": "describe call",
     r"refus(e|es|ed|al|ing)": "reject",
-    r"rights|(no|the|a|same|missing) right": "permission",
+    r"rights|(no|the|a|missing) right (to|for)": "permission",
     r"at once": "immediately, or at the same time",
     r"(some|no)body": "a person, or no one",
     r"for ever": "forever",

@@ -29,9 +29,9 @@ _TIMEOUT = Duration.minutes(15)
 # A later response is useless: the ResponseURL expires after two hours.
 _EVENT_AGE = Duration.hours(1)
 # The newest runtime that the handler's tests have run under.
-_RUNTIME = lambda_.Runtime.PYTHON_3_13
-_LOG_RETENTION = logs.RetentionDays.THREE_MONTHS
-_LOG_ACTIONS = ["logs:CreateLogStream", "logs:PutLogEvents"]
+RUNTIME = lambda_.Runtime.PYTHON_3_13
+LOG_RETENTION = logs.RetentionDays.THREE_MONTHS
+LOG_ACTIONS = ["logs:CreateLogStream", "logs:PutLogEvents"]
 # What Lambda needs of the role to run in a VPC. EC2 has no resource for the Describe actions, nor for an interface that
 # does not exist yet.
 _VPC_ACTIONS = [
@@ -138,18 +138,18 @@ class ReplicationProvider(Construct):
             )
         self._check_account(role)
         self._manages_permissions = manage_permissions
-        log_group = log_group or logs.LogGroup(self, "Logs", retention=log_retention or _LOG_RETENTION)
+        log_group = log_group or logs.LogGroup(self, "Logs", retention=log_retention or LOG_RETENTION)
         self.function: lambda_.Function = lambda_.Function(
             self,
             "Handler",
             description="Replicates Secrets Manager secrets for Custom::ReplicatedSecret",
-            code=lambda_.Code.from_asset(str(_bundle())),
+            code=lambda_.Code.from_asset(str(bundle())),
             handler=_HANDLER,
             timeout=_TIMEOUT,
             max_event_age=_EVENT_AGE,
             memory_size=DEFAULT_MEMORY_SIZE if memory_size is None else memory_size,
             architecture=architecture or lambda_.Architecture.ARM_64,
-            runtime=runtime or _RUNTIME,
+            runtime=runtime or RUNTIME,
             vpc=vpc,
             vpc_subnets=vpc_subnets,
             security_groups=security_groups,
@@ -177,7 +177,7 @@ class ReplicationProvider(Construct):
 
         These permissions are part of the role, so they exist before the function and until after it.
         """
-        allowed = {"Logs": iam.PolicyStatement(actions=_LOG_ACTIONS, resources=[log_group.log_group_arn])}
+        allowed = {"Logs": iam.PolicyStatement(actions=LOG_ACTIONS, resources=[log_group.log_group_arn])}
         if in_vpc:
             allowed["Vpc"] = iam.PolicyStatement(actions=_VPC_ACTIONS, resources=["*"])
         return iam.Role(
@@ -389,14 +389,14 @@ class _ImportedProvider(Construct):
         return []
 
 
-def _bundle() -> Path:
+def bundle() -> Path:
     """The handler with its dependencies: inside the wheel, or built in the checkout.
 
     Raises:
         FileNotFoundError: If the checkout's bundle has not been built yet.
     """
     here = Path(__file__).parent
-    for bundle in (here / "_handler.zip", here.parent.parent / "build" / "handler.zip"):
-        if bundle.is_file():
-            return bundle
+    for path in (here / "_handler.zip", here.parent.parent / "build" / "handler.zip"):
+        if path.is_file():
+            return path
     raise FileNotFoundError("the Lambda's bundle is missing: run `make bundle` in the checkout, or install the wheel")

@@ -1,4 +1,4 @@
-"""``python -m cloudformation dist`` writes there provider.template.yaml, handler.zip, and cfn-lint/ with the schema."""
+"""``python -m cloudformation dist`` writes there two templates, handler.zip, and cfn-lint/ with the schema."""
 
 from __future__ import annotations
 
@@ -11,11 +11,16 @@ from pathlib import Path
 import aws_cdk as cdk
 import yaml
 
+from .monitor import MonitorStack
 from .schema import schema
 from .stack import ProviderStack
 
 ROOT = Path(__file__).parents[2]
-TEMPLATE, CODE = "provider.template.yaml", "handler.zip"
+CODE = "handler.zip"
+_TEMPLATES = {
+    "provider.template.yaml": (ProviderStack, "function of Custom::ReplicatedSecret"),
+    "monitor.template.yaml": (MonitorStack, "hourly check of replicated secrets"),
+}
 BUNDLE = ROOT / "build" / CODE
 RULES, SCHEMA = "cfn-lint", "custom-replicatedsecret.json"
 
@@ -24,18 +29,20 @@ def build(target: Path) -> None:
     """Write them all into this folder."""
     rules = target / RULES
     rules.mkdir(parents=True, exist_ok=True)
-    (target / TEMPLATE).write_text(template())
+    for name in _TEMPLATES:
+        (target / name).write_text(template(name))
     (rules / SCHEMA).write_text(json.dumps(schema(), indent=2) + "\n")
     shutil.copy(Path(__file__).parent / "cfn_lint_rule.py", rules)
     shutil.copy(BUNDLE, target / CODE)
 
 
-def template() -> str:
-    """The provider's template, in YAML."""
+def template(name: str) -> str:
+    """One of the templates, in YAML."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     app = cdk.App(analytics_reporting=False, context={"aws:cdk:disable-asset-staging": True})
-    about = f"cdk-replicated-secret {version}: function of Custom::ReplicatedSecret; deploy once per account and Region"
-    stack = ProviderStack(app, "Provider", code=CODE, description=about)
+    kind, what = _TEMPLATES[name]
+    about = f"cdk-replicated-secret {version}: {what}; deploy once per account and Region"
+    stack = kind(app, name.partition(".")[0].title(), code=CODE, description=about)
     made = app.synth().get_stack_by_name(stack.stack_name).template
     for resource in made["Resources"].values():
         resource.pop("Metadata", None)

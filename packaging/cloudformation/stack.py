@@ -33,7 +33,7 @@ _KEY_ARN = r"(arn:aws[a-z-]*:kms:[a-z0-9*-]+:(\d{12}|\*):key/.+)?"
 _ROLE_ARN = r"(arn:aws[a-z-]*:iam::\d{12}:role/.+)?"
 _POLICY_ARN = r"(arn:aws[a-z-]*:iam::(\d{12}|aws):policy/.+)?"
 # MiB: Lambda's limits.
-_MIN_MEMORY_SIZE, _MAX_MEMORY_SIZE = 128, 10_240
+MIN_MEMORY_SIZE, MAX_MEMORY_SIZE = 128, 10_240
 
 _Resource = TypeVar("_Resource", bound=cdk.CfnResource)
 
@@ -91,8 +91,8 @@ class ProviderStack(cdk.Stack):
             "MemorySize",
             type="Number",
             default=DEFAULT_MEMORY_SIZE,
-            min_value=_MIN_MEMORY_SIZE,
-            max_value=_MAX_MEMORY_SIZE,
+            min_value=MIN_MEMORY_SIZE,
+            max_value=MAX_MEMORY_SIZE,
             description="Memory of the function in MiB, which also decides its share of a CPU",
         ).value_as_number
         self._architecture = cdk.CfnParameter(
@@ -125,11 +125,11 @@ class ProviderStack(cdk.Stack):
     def _choose_role(self, function: lambda_.Function, code: str) -> None:
         has_boundary = self._condition("HasBoundary", Fn.condition_not(Fn.condition_equals(self._boundary, "")))
         self._creates_role = self._condition("CreatesRole", Fn.condition_equals(self._own_role, ""))
-        role = _resource(function.role, iam.CfnRole)
+        role = resource_of(function.role, iam.CfnRole)
         role.cfn_options.condition = self._creates_role
         boundary = Fn.condition_if(has_boundary.logical_id, self._boundary, cdk.Aws.NO_VALUE)
         role.add_property_override("PermissionsBoundary", boundary)
-        resource = _resource(function, lambda_.CfnFunction)
+        resource = resource_of(function, lambda_.CfnFunction)
         chosen = Fn.condition_if(self._creates_role.logical_id, role.attr_arn, self._own_role)
         resource.add_property_override("Role", chosen)
         resource.add_override("Properties.Code", code)
@@ -156,10 +156,10 @@ class ProviderStack(cdk.Stack):
         ):
             statement = iam.PolicyStatement(actions=list(actions), resources=resources, conditions=conditions)
             policy = iam.ManagedPolicy(self, name, roles=[role] if role else [], statements=[statement])
-            _resource(policy, iam.CfnManagedPolicy).cfn_options.condition = when
+            resource_of(policy, iam.CfnManagedPolicy).cfn_options.condition = when
 
 
-def _resource(construct: Any, kind: type[_Resource]) -> _Resource:
+def resource_of(construct: Any, kind: type[_Resource]) -> _Resource:
     """The resource of a construct."""
     resource = construct.node.default_child
     if not isinstance(resource, kind):

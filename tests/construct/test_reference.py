@@ -7,10 +7,13 @@ from types import SimpleNamespace
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as sm
+from aws_cdk import aws_sns as sns
 
 import cdk_replicated_secret
 from tools.construct_reference import PAGE, build
@@ -19,7 +22,13 @@ EXAMPLES = re.findall(
     r"### ([\w.]+)\n(?:(?!\n##).)*?```python\n(.*?)```", PAGE.read_text().replace("\n## ", "\n### "), re.DOTALL
 )
 # The examples that make the secret whose members the others show.
-WHOLE = {"ReplicatedSecret", "ReplicatedSecret.add_outputs", "ReplicaRemovalPolicy", "ReplicationProvider"}
+WHOLE = {
+    "ReplicatedSecret",
+    "ReplicatedSecret.add_outputs",
+    "ReplicaRemovalPolicy",
+    "ReplicationMonitor",
+    "ReplicationProvider",
+}
 
 
 def test_the_page_is_what_make_docs_writes() -> None:
@@ -62,7 +71,11 @@ def _names(*, replicated: bool) -> dict[str, object]:
         handler="index.handler",
         code=lambda_.Code.from_inline("#"),
     )
+    names["cloudwatch"] = cloudwatch
+    names["topic"] = sns.Topic(stack, "Topic")
+    names["page"] = actions.SnsAction(sns.Topic(stack, "Page"))
     if replicated:
+        names["monitor"] = cdk_replicated_secret.ReplicationMonitor(stack, "Checks")
         names["replicated"] = cdk_replicated_secret.ReplicatedSecret(
             stack, "Replicated", secret=secret, regions=["eu-west-3"]
         )

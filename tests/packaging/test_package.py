@@ -188,7 +188,41 @@ def test_the_wheel_carries_the_checkouts_bundle_to_the_byte(wheel: Path) -> None
     names = unzipped(wheel)
     assert names["cdk_replicated_secret/_handler.zip"] == BUNDLE.read_bytes()
     assert "cdk_replicated_secret/py.typed" in names
-    assert {name.split("/")[0].split("-")[0] for name in names} == {"cdk_replicated_secret"}
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"cdk_replicated_secret", "replicated_secret_cli"}
+
+
+def test_the_command_of_an_installed_wheel_runs_the_bundles_code_without_the_cdk(
+    installed: Path, tmp_path: Path
+) -> None:
+    script = """
+import sys
+from replicated_secret_cli.main import cli
+import replication_monitor, secret_replication
+assert "aws_cdk" not in sys.modules
+print(replication_monitor.__file__, secret_replication.__file__)
+cli(["status", "--help"], prog_name="replicated-secret")
+"""
+    environment = dict(os.environ) | {"PYTHONPATH": str(installed)}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, text=True, capture_output=True, check=True)
+    places, _, help_ = done.stdout.partition("\n")
+    assert [str(installed / "cdk_replicated_secret" / "_handler.zip") in place for place in places.split()] == [
+        True
+    ] * 2
+    assert "--problems" in help_
+
+
+def test_the_command_says_what_to_install_if_it_came_without_its_extra(installed: Path, tmp_path: Path) -> None:
+    script = "import sys; sys.modules['click'] = None; import replicated_secret_cli.main"
+    environment = dict(os.environ) | {"PYTHONPATH": str(installed)}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, text=True, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "click is not installed: pip install 'cdk-replicated-secret[cli]'\n")
+
+
+def test_the_wheel_has_the_command(wheel: Path) -> None:
+    (entry_points,) = [text for name, text in unzipped(wheel).items() if name.endswith("entry_points.txt")]
+    assert b"replicated-secret = replicated_secret_cli.main:cli" in entry_points
 
 
 def test_the_wheel_has_a_bill_of_materials_of_the_bundle(wheel: Path) -> None:
@@ -206,7 +240,7 @@ def test_everything_in_the_bundle_is_ours_or_in_the_bill_of_materials(wheel: Pat
     folders = {name.partition("/")[0] for name in unzipped(BUNDLE) if ".dist-info/" not in name}
     (bill,) = [json.loads(content) for name, content in unzipped(wheel).items() if "/sboms/" in name]
     listed = {component["name"].replace("-", "_") for component in bill["components"]}
-    assert folders - listed == {"secret_replication", "typing_extensions.py"}
+    assert folders - listed == {"replication_monitor", "secret_replication", "typing_extensions.py"}
 
 
 def test_every_link_of_the_readme_works_on_pypi(metadata: Message) -> None:

@@ -13,7 +13,7 @@ from tools.prose import main, problems
         ("CloudFormation was not answered.", "'answered': write response, respond"),
         ("A look can be stale.", "'A look': write describe call"),
         ("AWS refuses it.", "'refuses': write reject"),
-        ("It has no right to the key.", "'no right': write permission"),
+        ("It has no right to the key.", "'no right to': write permission"),
         ("It fails at once.", "'at once': write immediately, or at the same time"),
         ("Somebody removed it.", "'Somebody': write a person, or no one"),
         ("what becomes of a replica", "'becomes of': write happens to"),

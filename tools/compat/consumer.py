@@ -12,9 +12,16 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as sm
+from aws_cdk import aws_sns as sns
 from constructs import Construct, IDependable
 
-from cdk_replicated_secret import ReplicaRegion, ReplicaRemovalPolicy, ReplicatedSecret, ReplicationProvider
+from cdk_replicated_secret import (
+    ReplicaRegion,
+    ReplicaRemovalPolicy,
+    ReplicatedSecret,
+    ReplicationMonitor,
+    ReplicationProvider,
+)
 
 
 class Database(cdk.Stack):
@@ -65,6 +72,12 @@ class Database(cdk.Stack):
             provider.metric_seconds_to_in_sync(),
         ]
         cloudwatch.GraphWidget(left=metrics)
+        monitor = ReplicationMonitor(
+            self, "Monitor", schedule=cdk.Duration.minutes(15), tags={"team": "a"}, verify=True
+        )
+        alarms: list[cloudwatch.Alarm] = monitor.alarm(sns.Topic(self, "Topic"))
+        cloudwatch.Dashboard(self, "Board", widgets=[[monitor.dashboard_widget(width=24)]])
+        monitor.metric_replicas_failed().create_alarm(self, "Failed", threshold=1, evaluation_periods=len(alarms))
         added: Sequence[IDependable] = provider.add_permissions(self, [iam.PolicyStatement(actions=["kms:Decrypt"])])
         made.node.add_dependency(*added)
         cdk.CfnOutput(self, "Texts", value=cdk.Fn.join(",", texts))

@@ -13,9 +13,16 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as sm
+from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 
-from cdk_replicated_secret import ReplicaRegion, ReplicaRemovalPolicy, ReplicatedSecret, ReplicationProvider
+from cdk_replicated_secret import (
+    ReplicaRegion,
+    ReplicaRemovalPolicy,
+    ReplicatedSecret,
+    ReplicationMonitor,
+    ReplicationProvider,
+)
 
 ACCOUNT = "111122223333"
 REGION = "us-west-2"
@@ -42,6 +49,10 @@ def build(app: cdk.App) -> None:
         encryption_key=kms.Key(keys, "Key", enable_key_rotation=True),
         replica_removal_policy=ReplicaRemovalPolicy.PROMOTE,
     ).add_outputs()
+
+    monitored = _stack(app, "Monitored")
+    topic = sns.Topic.from_topic_arn(monitored, "Topic", f"arn:aws:sns:{REGION}:{ACCOUNT}:operations")
+    ReplicationMonitor(monitored, "Monitor").alarm(topic)
 
     _decided(_stack(app, "Decided"))
 

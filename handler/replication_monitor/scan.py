@@ -1,0 +1,132 @@
+"""The scan: lists the secrets, reads many at once, and judges each."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from secret_replication.errors import (
+    AccessDeniedError,
+    RejectedError,
+    ReplicationError,
+    SecretNotFoundError,
+    ThrottledError,
+    UnavailableError,
+)
+from secret_replication.model import ReplicaState, SecretArn
+
+from .judge import deleted, has_replicas, judge, not_listed, not_read, to_ask
+from .model import Entry, Finding, InRegion, Rules, Secret
+from .ports import Secrets
+
+THREADS = 16
+# Secrets that are being read or wait for it: the memory that a scan takes, however many secrets there are.
+_WINDOW = 4 * THREADS
+# A Region that did not respond so often in a row is not asked again in this scan: each time takes seconds.
+_GIVE_UP = 3
+
+
+class Scan:
+    """Checks every replicated secret of a Region once.
+
+    Args:
+        aws: Secrets Manager.
+        region: where the primaries are.
+        rules: how to judge.
+        now: gives epoch seconds.
+        name_prefix: only secrets whose names start with this.
+        tags: only secrets with these tags.
+        has_time: whether time is left to read more secrets.
+
+    ``checked``: how many secrets were judged so far.
+    """
+
+    def __init__(
+        self,
+        aws: Secrets,
+        region: str,
+        rules: Rules,
+        now: Callable[[], float],
+        *,
+        name_prefix: str = "",
+        tags: Mapping[str, str] | None = None,
+        has_time: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._aws, self._region, self._rules, self._now = aws, region, rules, now
+        self._name_prefix, self._tags, self._has_time = name_prefix, tags or {}, has_time
+        self._silent: Counter[str] = Counter()
+        self.checked = 0
+
+    def run(self) -> Iterator[Sequence[Finding]]:
+        """The findings, secret by secret, in the order of the list. What cannot be checked is a finding, too."""
+        waiting: deque[Future[Sequence[Finding]]] = deque()
+        reason = ""
+        with ThreadPoolExecutor(THREADS) as pool:
+            try:
+                for entry in self._entries():
+                    waiting.append(pool.submit(self._check, entry))
+                    if len(waiting) >= _WINDOW:
+                        yield self._counted(waiting.popleft())
+            except ReplicationError as error:
+                reason = str(error)
+            while waiting:
+                yield self._counted(waiting.popleft())
+        if reason:
+            yield [not_listed(reason)]
+
+    def _counted(self, future: Future[Sequence[Finding]]) -> Sequence[Finding]:
+        findings = future.result()
+        # A finding without a Region is about a secret that could not be read.
+        self.checked += any(finding.region for finding in findings)
+        return findings
+
+    def _entries(self) -> Iterator[Entry]:
+        """The listed secrets that concern us.
+
+        AWS filters by one tag's key; here the keys and values of all wanted tags are compared. The token of a page
+        comes with the page before, so nothing after a page that fails can be listed.
+        """
+        for page in self._aws.pages(self._name_prefix, next(iter(self._tags), "")):
+            for entry in page:
+                if not self._has_time():
+                    raise UnavailableError(f"the time was over before {entry.arn}")
+                wanted = self._tags.items() <= entry.tags.items()
+                if wanted and has_replicas(entry.primary_region, self._region, entry.tags):
+                    yield entry
+
+    def _check(self, entry: Entry) -> Sequence[Finding]:
+        name, arn = entry.arn.resource.rpartition("-")[0], str(entry.arn)
+        try:
+            secret = self._read(entry.arn)
+            in_region = {region: self._ask(secret, region) for region in to_ask(secret, self._rules)}
+        except SecretNotFoundError:
+            return [deleted(name, arn)]
+        except ReplicationError as error:
+            return [not_read(name, arn, str(error))]
+        return judge(secret, in_region, self._now(), self._rules)
+
+    def _ask(self, primary: Secret, region: str) -> InRegion:
+        try:
+            found = self._read(primary.arn.in_region(region))
+        except SecretNotFoundError:
+            return InRegion(ReplicaState.GONE)
+        except (AccessDeniedError, RejectedError, UnavailableError) as error:
+            return InRegion(ReplicaState.UNKNOWN, reason=str(error))
+        is_replica = found.primary_region not in ("", region)
+        return InRegion(ReplicaState.REPLICA if is_replica else ReplicaState.STANDALONE, found.changed)
+
+    def _read(self, arn: SecretArn) -> Secret:
+        if self._silent[arn.region] >= _GIVE_UP:
+            raise UnavailableError(f"{arn.region} did not respond {_GIVE_UP} times in a row, and was not asked again")
+        try:
+            found = self._aws.read(arn)
+        except UnavailableError as error:
+            # One that throttles responds.
+            self._silent[arn.region] += not isinstance(error, ThrottledError)
+            raise
+        except ReplicationError:
+            self._silent[arn.region] = 0
+            raise
+        self._silent[arn.region] = 0
+        return found
