@@ -14,6 +14,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+_WITH_URLS = ("pyproject.toml", "README.md", "zensical.toml")
 _VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 _UNRELEASED = "## Unreleased\n"
 _WHEEL = "cdk_replicated_secret-{}-"
@@ -80,8 +81,9 @@ def _check(root: Path, version: str, current: str) -> None:
         raise ReleaseError(f"the tag v{version} exists")
     if not _section(root, _UNRELEASED):
         raise ReleaseError("CHANGELOG.md has no changes under Unreleased")
-    if "/OWNER/" in (root / "pyproject.toml").read_text():
-        raise ReleaseError("replace OWNER in pyproject.toml by the owner of the repository on GitHub")
+    placed = [name for name in _WITH_URLS if (root / name).exists() and "/OWNER/" in (root / name).read_text()]
+    if placed:
+        raise ReleaseError(f"replace OWNER in {', '.join(placed)} by the owner of the repository on GitHub")
 
 
 def _write(root: Path, version: str, current: str, today: dt.date) -> None:

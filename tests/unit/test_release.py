@@ -118,9 +118,11 @@ def test_a_release_without_changes_is_rejected(repository: Path) -> None:
         release(repository, "0.3.0", TODAY)
 
 
-def test_placeholder_urls_are_rejected(repository: Path) -> None:
-    project = repository / "pyproject.toml"
-    project.write_text(PYPROJECT.replace("/example/", "/OWNER/"))
+@pytest.mark.parametrize("name", ["pyproject.toml", "README.md", "zensical.toml"])
+def test_placeholder_urls_are_rejected(repository: Path, name: str) -> None:
+    file = repository / name
+    text = file.read_text() if file.exists() else ""
+    file.write_text(f"{text}\n# https://github.com/OWNER/cdk-replicated-secret\n")
     commit(repository)
     with pytest.raises(ReleaseError, match="OWNER"):
         release(repository, "0.2.0", TODAY)
