@@ -118,7 +118,19 @@ class Report:
             said.append(f"Wrong in docs/aws-facts.md: {', '.join(facts)}.")
         if self.failed:
             said.append(f"Failed acceptance tests: {', '.join(self.failed)}.")
+        if self.left:
+            said.append(f"Could not be removed: {'; '.join(self.left)}.")
         return said
+
+    @property
+    def left(self) -> Sequence[str]:
+        """What could not be removed."""
+        left: Sequence[str] = self.data.get("left", [])
+        return left
+
+    def with_left(self, left: Sequence[str]) -> Report:
+        """The same report, with what could not be removed."""
+        return Report({**self.data, "left": [redact(line) for line in left]})
 
     def write(self, folder: Path) -> list[Path]:
         """Write report.json and report.md; their paths."""
