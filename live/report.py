@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .account import Account, Call
-from .dialect import dialect_of, tested
+from .dialect import dialect_of, kinds, tested
 from .finding import State
 from .probe import PROBES
 from .redact import redact
@@ -114,6 +114,8 @@ class Report:
             said.append(f"The handler is not tested under what AWS did for {', '.join(unexpected)}.")
         else:
             said.append(tested(dialect_of(values)))
+            if set(kinds()) - {row for row, value in values.items() if value} - set(moot):
+                said.append("What is not settled is taken as by default.")
         if facts := [row for row in self.wrong if row.startswith("F")]:
             said.append(f"Wrong in docs/aws-facts.md: {', '.join(facts)}.")
         if self.failed:

@@ -126,6 +126,7 @@ def test_the_terminal_shows_the_table_and_the_verdict() -> None:
     assert all(row in text for row in FEW)
     assert "holds" in text
     assert "The handler is tested under exactly this dialect." in text
+    assert "What is not settled is taken as by default." in text
 
 
 @pytest.fixture
