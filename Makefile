@@ -76,8 +76,9 @@ lint: setup build/workflows-venv/done ## Check style, types, which module may im
 	@$(workflows)/check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	@$(workflows)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms $(issue_forms)
 
-docs: setup ## Write docs/construct.md from the docstrings
+docs: setup ## Write docs/construct.md from the docstrings, and the findings of docs/security.md
 	@$(BIN)/python docs/build_construct.py
+	@$(BIN)/python -m tools.scan.page
 
 scan: setup build/checkov-venv/done ## Scan the synthesized templates with cdk-nag, cfn-lint and checkov
 	@$(BIN)/python -m tools.scan

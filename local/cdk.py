@@ -33,12 +33,20 @@ class Cdk:
     Args:
         environment: what leads it to local AWS.
         assembly: the folder that cloud assemblies go to.
+        folder: the folder to run in, where ``cdk.json`` is and look-ups are kept.
         tags: of what is deployed.
     """
 
-    def __init__(self, environment: Mapping[str, str], assembly: Path, tags: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        assembly: Path,
+        folder: Path = ROOT,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
         self._environment = clean_environment() | _QUIET | dict(environment)
-        self._assembly, self._tags = assembly, [f"--tags={key}={value}" for key, value in (tags or {}).items()]
+        self._assembly, self._folder = assembly, folder
+        self._tags = [f"--tags={key}={value}" for key, value in (tags or {}).items()]
 
     def bootstrap(self) -> str:
         """``cdk bootstrap``."""
@@ -76,7 +84,7 @@ class Cdk:
         with tempfile.TemporaryFile("w+") as log:
             process = subprocess.Popen(
                 command,
-                cwd=ROOT,
+                cwd=self._folder,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

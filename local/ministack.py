@@ -17,11 +17,20 @@ from ministack import app as ministack
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region, set_request_region
 from ministack.core.router import extract_access_key_id
-from ministack.services import cloudformation, iam, kms, lambda_svc
+from ministack.services import cloudformation, kms, lambda_svc
 from ministack.services import secretsmanager as service
-from ministack.services.cloudformation import custom_resource, handlers, helpers, provisioners
+from ministack.services.cloudformation import (
+    changesets,
+    custom_resource,
+    engine,
+    handlers,
+    helpers,
+    provisioners,
+    stacks,
+)
 
 from .clock import SystemClock
+from .iam import mend_iam
 from .secrets_manager import ApiError, Delays, Secret, SecretsManager
 from .secrets_manager.state import new_suffix
 from .wire import CONTENT_TYPE, respond
@@ -88,8 +97,9 @@ def app(delays: Delays) -> Callable[..., Awaitable[None]]:
     _replace_resource(models)
     _mend_custom_resources()
     _mend_invocations()
-    _mend_roles()
+    _mend_conditions()
     _mend_states()
+    mend_iam()
     serve: Callable[..., Awaitable[None]] = ministack.app
     return serve
 
@@ -415,17 +425,26 @@ def _mend_invocations() -> None:
     lambda_svc._execute_function_with_config_scope = execute_again
 
 
-def _mend_roles() -> None:
-    """A role of a template has its PermissionsBoundary."""
-    handler = provisioners._RESOURCE_HANDLERS["AWS::IAM::Role"]
-    create = handler["create"]
+def _mend_conditions() -> None:
+    """``Fn::Join`` of a list parameter in a condition."""
+    evaluate = engine._evaluate_conditions
 
-    def create_bounded(logical_id: str, props: dict[str, Any], stack_name: str) -> Any:
-        made = create(logical_id, props, stack_name)
-        iam._roles[made[0]]["PermissionsBoundary"] = props.get("PermissionsBoundary")
-        return made
+    def evaluate_joined(template: dict[str, Any], params: dict[str, Any]) -> Any:
+        def joined(value: Any) -> Any:
+            if isinstance(value, list):
+                return [joined(entry) for entry in value]
+            if not isinstance(value, dict):
+                return value
+            match value:
+                case {"Fn::Join": [str(separator), {"Ref": str(name)}]} if name in params:
+                    return separator.join(params[name]["Value"].split(","))
+            return {key: joined(entry) for key, entry in value.items()}
 
-    handler["create"] = create_bounded
+        return evaluate(template | {"Conditions": joined(template.get("Conditions", {}))}, params)
+
+    for module in (engine, changesets, handlers, stacks):
+        if hasattr(module, "_evaluate_conditions"):
+            module._evaluate_conditions = evaluate_joined
 
 
 def _mend_states() -> None:

@@ -28,11 +28,16 @@ from typing import Any
 
 from cloudformation.__main__ import BUNDLE
 from local.server import LocalAws, clean_environment, free_port
-from tools.stamp import BUNDLE_SOURCES, stamp
+from tools.stamp import stamp
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "reliability.md"
-SOURCES = (*BUNDLE_SOURCES, "local/secrets_manager", str(Path(__file__).relative_to(ROOT)))
+SOURCES = (
+    "handler/secret_replication",
+    "handler/requirements.txt",
+    "local/secrets_manager",
+    str(Path(__file__).relative_to(ROOT)),
+)
 MICROBURST = ROOT / "build" / "microburst-venv" / "bin" / "microburst"
 PARIS, VIRGINIA, MUMBAI, MONTREAL = "eu-west-3", "us-east-1", "ap-south-1", "ca-central-1"
 VALUE = "hunter2"

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aws_cdk import Stack, Token
+from aws_cdk import Fn, Stack, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk.region_info import RegionInfo
 from constructs import Construct
 
+from .forms import as_text, blank_parameter, cases, in_each_case, is_known, target_of
+from .places import stack_of
+
 # The key of a secret without a customer key: anyone who may read the secret may use it.
 DEFAULT_KEY = "alias/aws/secretsmanager"
+ALIAS = "alias/"
 
 
 def key_arn(stack: Stack, region: str, key: kms.IKey | str | None) -> str | None:
@@ -26,10 +30,25 @@ def key_arn(stack: Stack, region: str, key: kms.IKey | str | None) -> str | None
     text = key if key is None or isinstance(key, str) else key.key_arn
     if not text or text.endswith(DEFAULT_KEY):
         return None
-    if text.startswith("arn:") or (Token.is_unresolved(text) and not text.startswith("alias/")):
+    text = _known(stack, text)
+    if text.startswith("arn:") or not (is_known(text) or text.startswith((ALIAS, "key/"))):
         return text
-    name = text if text.startswith(("alias/", "key/")) else f"key/{text}"
+    name = text if text.startswith((ALIAS, "key/")) else f"key/{text}"
     return stack.format_arn(service="kms", region=region, resource=name)
+
+
+def _known(stack: Stack, text: str) -> str:
+    """An ARN or an alias instead of a token for an ID or an alias."""
+    target, attribute = target_of(text)
+    if isinstance(target, kms.CfnKey) and attribute == "Ref":
+        return target.attr_arn
+    if isinstance(target, kms.CfnAlias):
+        return target.alias_name
+    found = stack.resolve(text) if Token.is_unresolved(text) else text
+    if isinstance(found, dict) and "Fn::Select" in found:
+        # The CDK cuts the ID of an imported key from its ARN.
+        return f"key/{text}"
+    return found if isinstance(found, str) else text
 
 
 def as_key(scope: Construct, region: str, key: kms.IKey | str | None) -> kms.IKey | None:
@@ -37,6 +56,9 @@ def as_key(scope: Construct, region: str, key: kms.IKey | str | None) -> kms.IKe
     if key is None or not isinstance(key, str):
         return key
     arn = key_arn(Stack.of(scope), region, key)
+    if arn and not is_known(arn):
+        # The CDK takes text apart that is not a token, also a dynamic reference and the dummy of a look-up.
+        arn = Fn.join("", [arn])
     return kms.Key.from_key_arn(scope, "Key", arn) if arn else None
 
 
@@ -47,8 +69,18 @@ def grant_decrypt(stack: Stack, grantee: iam.IGrantable, region: str, key: kms.I
 
     Returns:
         The grant; None for the default key.
+
+    Raises:
+        ValueError: If the key depends on a condition or parameter that the grantee's stack does not have.
     """
-    named = in_a_policy(stack, region, key)
+    reader = stack_of(grantee) or stack
+    arn = key_arn(stack, region, key) or ""
+    if reader.node.path != stack.node.path and (cases(stack, arn) or blank_parameter(arn)):
+        raise ValueError(
+            f"the key in {region} depends on a condition or a blank parameter of {stack.node.path}, which "
+            f"{reader.node.path} does not have: grant kms:Decrypt there with a condition of that stack"
+        )
+    named = in_a_policy(stack, region, key, reader)
     if named is None:
         return None
     resource, conditions = named
@@ -58,13 +90,23 @@ def grant_decrypt(stack: Stack, grantee: iam.IGrantable, region: str, key: kms.I
 
 
 def in_a_policy(
-    stack: Stack, region: str, key: kms.IKey | str | None
+    stack: Stack, region: str, key: kms.IKey | str | None, reader: Stack | None = None
 ) -> tuple[str, dict[str, Mapping[str, Any]]] | None:
-    """The resource and conditions of a statement about a key, through Secrets Manager; None for the default key."""
+    """The resource and conditions of a statement about a key, through Secrets Manager; None for the default key.
+
+    Args:
+        stack: As for ``key_arn``.
+        region: As for ``key_arn``.
+        key: As for ``key_arn``.
+        reader: The stack of the policy. Default: the same.
+    """
     # The key behind an alias of the app is known; IAM cannot name a key by its alias.
     arn = key_arn(stack, region, key.alias_target_key if isinstance(key, kms.Alias) else key)
     if arn is None:
         return None
+    # A policy has to name a key even if there is none: the alias allows nothing, because no request names a key by it.
+    default = stack.format_arn(service="kms", region=region, resource=DEFAULT_KEY)
+    arn = as_text(in_each_case(reader or stack, arn, lambda case: key_arn(stack, region, case) or default))
     conditions: dict[str, Mapping[str, Any]] = {"StringEquals": {"kms:ViaService": via_secrets_manager(stack, region)}}
     place, is_alias, name = arn.partition(":alias/")
     if not is_alias:

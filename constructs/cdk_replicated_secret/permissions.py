@@ -10,9 +10,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as sm
 
+from .forms import as_text, in_each_case, may_be_removed
 from .keys import in_a_policy, key_arn, via_secrets_manager
 from .policies import ENCRYPTION_CONTEXT
-from .primary import cfn_secret
+from .primary import cfn_secret, environment
 from .props import ReplicaRegion, ReplicaRemovalPolicy
 
 DESCRIBE = ("secretsmanager:DescribeSecret",)
@@ -54,7 +55,8 @@ def statements(
     """
     # Without declared Regions nothing may be replicated.
     write = (*REPLICATE, *REMOVE) if regions else REMOVE
-    names = [replica if isinstance(replica, str) else replica.region for replica in regions]
+    replicas = [_never_removed(stack, replica) for replica in regions if not isinstance(replica, str)]
+    names = [replica.region for replica in replicas] + [name for name in regions if isinstance(name, str)]
     of_request = request_conditions(names, force=() if force else ("false",))
     promotes = policy is ReplicaRemovalPolicy.PROMOTE
     owned = cfn_secret(secret)
@@ -62,12 +64,20 @@ def statements(
         needed = _for_own_secrets(stack, write, of_request, promotes=promotes)
     else:
         needed = _for_named_secret(stack, secret, write, of_request, promotes=promotes)
-    needed += _for_key(stack, DECRYPT, secret.env.region, key) if key else [_for_unknown_key(stack, secret)]
-    for replica in regions:
-        if not isinstance(replica, str):
-            needed += _for_key(stack, ENCRYPT, replica.region, replica.encryption_key)
-            needed += _for_alias(stack, replica.region, replica.encryption_key)
+    region = environment(secret)[1]
+    needed += _for_key(stack, DECRYPT, region, key) if key else [_for_unknown_key(stack, secret)]
+    for replica in replicas:
+        needed += _for_key(stack, ENCRYPT, replica.region, replica.encryption_key)
+        needed += _for_alias(stack, replica.region, replica.encryption_key)
     return needed
+
+
+def _never_removed(stack: Stack, replica: ReplicaRegion) -> ReplicaRegion:
+    """A Region that AWS::NoValue may remove is blank in a policy instead."""
+    if not may_be_removed(stack, replica.region):
+        return replica
+    region = as_text(in_each_case(stack, replica.region, lambda case: case))
+    return ReplicaRegion(region, encryption_key=replica.encryption_key)
 
 
 def request_conditions(regions: Sequence[str], *, force: Sequence[Any]) -> dict[str, Mapping[str, Any]]:
@@ -124,7 +134,7 @@ def _anywhere(stack: Stack, secret: sm.ISecret) -> str:
     arn = secret.secret_full_arn or f"{secret.secret_arn}{_ANY_SUFFIX}"
     parts = stack.split_arn(arn, ArnFormat.COLON_RESOURCE_NAME)
     # Parts of the ARN that are tokens, except the name, come from the secret's environment: shorter, and the same.
-    account = secret.env.account if Token.is_unresolved(parts.account) else parts.account
+    account = environment(secret)[0] if Token.is_unresolved(parts.account) else parts.account
     partition = None if Token.is_unresolved(parts.partition) else parts.partition
     name = _name_elsewhere(stack, secret)
     return _arn(stack, "*", account or "", f"{name}{_ANY_SUFFIX}" if name else parts.resource_name or "", partition)
@@ -133,7 +143,7 @@ def _anywhere(stack: Stack, secret: sm.ISecret) -> str:
 def _name_elsewhere(stack: Stack, secret: sm.ISecret) -> str | None:
     """The name of a secret of the app in another account or Region, else None: CDK's ARN of it lacks the suffix."""
     owned = cfn_secret(secret)
-    if owned is None or (secret.env.account, secret.env.region) == (stack.account, stack.region):
+    if owned is None or environment(secret) == (stack.account, stack.region):
         return None
     # CDK generates the name, if it has to, for the first reference.
     stack.resolve(secret.secret_arn)
@@ -160,12 +170,17 @@ def _for_alias(stack: Stack, region: str, key: Any) -> list[iam.PolicyStatement]
 
 def _for_unknown_key(stack: Stack, secret: sm.ISecret) -> iam.PolicyStatement:
     """An imported secret may have a customer key, even of another account: any key that decrypts this secret."""
-    region = secret.env.region
+    region = environment(secret)[1]
     conditions = {
         "StringEquals": {"kms:ViaService": via_secrets_manager(stack, region)},
-        "StringLike": {ENCRYPTION_CONTEXT: [_anywhere(stack, secret)]},
+        "StringLike": {ENCRYPTION_CONTEXT: [_end_of_arn(_anywhere(stack, secret))]},
     }
     return allow(DECRYPT, stack.format_arn(service="kms", region=region, account="*", resource="key/*"), conditions)
+
+
+def _end_of_arn(arn: str) -> str:
+    """A shorter pattern that matches the same secret: account and name. kms:ViaService has the service and Region."""
+    return ":".join(["*", *arn.split(":")[4:]])
 
 
 def _arn(stack: Stack, region: str, account: str, name: str, partition: str | None = None) -> str:

@@ -9,23 +9,30 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jsii
-from aws_cdk import IResolveContext, IStringProducer, Lazy, Stack
+from aws_cdk import IResolveContext, IStringProducer, Lazy, Stack, Token
 from aws_cdk import aws_iam as iam
+from aws_cdk.region_info import RegionInfo
 from constructs import Construct, IValidation
 
 # KMS's condition key for the secret whose value is decrypted; Secrets Manager binds this context to every value.
 ENCRYPTION_CONTEXT = "kms:EncryptionContext:SecretARN"
 # A managed policy holds 6,144 characters; the rest is for its frame, and for tokens that resolve to more than they
 # show.
-_MAX_LENGTH = 5_900
-# AWS::Partition, AWS::AccountId and AWS::Region are longer as tokens than as values.
-_PSEUDO = re.compile(r"\$\{Token\[AWS\.(Partition|AccountId|Region)\.\d+\]\}")
-_PSEUDO_VALUES = {"Partition": "aws-us-gov", "AccountId": "111122223333", "Region": "ap-northeast-1"}
-# All other tokens: the ARN of a key, the name of a secret. Few values are longer than this.
+_MAX_LENGTH = 6_050
+# What these tokens stand for, as long as it can be; in a statement's conditions all others stand for a Region.
+_PSEUDO = re.compile(r"\$\{Token\[AWS\.(Partition|AccountId|Region|StackId)\.\d+\]\}")
+_LONGEST_VALUES = {
+    "Partition": "aws-us-gov",
+    "AccountId": "111122223333",
+    "Region": "ap-northeast-1",
+    "StackId": "?" * 128,
+}
+_LIST = re.compile(r"#\{Token\[[^\]]*\]\}")
+# All other tokens of an entry: the ARN of a key, the name of a secret. Few values are longer than this.
 _TOKEN = re.compile(r"\$\{Token\[[^\]]*\]\}")
 _TOKEN_VALUE = "?" * 128
-# What a statement has around its conditions and resources.
-_FRAME = 120
+# What a statement has around its list of entries: the element's or the condition key's name, and punctuation.
+_FRAME = 40
 # The longest readable part of a logical ID, as in the CDK: 255 characters hold it, the CDK's own hash, and ours.
 _MAX_READABLE = 239
 _HASH_LENGTH = 8
@@ -72,6 +79,9 @@ class _Policy:
         )
         self._shared: dict[str, tuple[iam.PolicyStatement, list[str]]] = {}
         self._length = 0
+        region = Stack.of(scope).region
+        partition = None if Token.is_unresolved(region) else RegionInfo.get(region).partition
+        self._values = _LONGEST_VALUES | ({"Partition": partition} if partition else {})
         resource: Any = self.managed.node.default_child
         self.resource: iam.CfnManagedPolicy = resource
         named = _NamedByContent(self.managed, Stack.of(scope).resolve(resource.logical_id))
@@ -101,9 +111,11 @@ class _Policy:
         self._shared[kind] = (shared, entries)
 
     def _length_of(self, kind: str, entry: str) -> int:
-        frame = 0 if kind in self._shared else _FRAME + len(kind)
-        known = _PSEUDO.sub(lambda found: _PSEUDO_VALUES[found[1]], entry)
-        return frame + len(_TOKEN.sub(_TOKEN_VALUE, known)) + len('"",')
+        frame = 0 if kind in self._shared else _FRAME + len(_LIST.sub(_TOKEN_VALUE, self._known(kind)))
+        return frame + len(_TOKEN.sub(_TOKEN_VALUE, self._known(entry))) + len('"",')
+
+    def _known(self, text: str) -> str:
+        return _PSEUDO.sub(lambda found: self._values[found[1]], text)
 
 
 def _split(statement: iam.PolicyStatement) -> tuple[str, list[str]]:

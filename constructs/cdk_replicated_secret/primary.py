@@ -5,22 +5,23 @@ from __future__ import annotations
 import json
 import re
 
-from aws_cdk import ArnFormat, Reference, Stack, Token, Tokenization
+from aws_cdk import ArnFormat, Stack, Token
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as sm
-from constructs import IConstruct
 
+from .forms import target_of
 from .keys import DEFAULT_KEY
 
 # What Secrets Manager adds to the name in an ARN.
 _SUFFIX = re.compile(r"-[A-Za-z0-9]{6}$")
+_ARN_COLONS = 6
 
 
 def cfn_secret(secret: sm.ISecret) -> sm.CfnSecret | None:
     """The secret's resource in the app, also behind an attachment or an import; None if there is none."""
-    resource = _target(secret.secret_arn)
+    resource, _ = target_of(secret.secret_arn)
     if isinstance(resource, sm.CfnSecretTargetAttachment):
-        resource = _target(str(resource.secret_id))
+        resource, _ = target_of(str(resource.secret_id))
     return resource if isinstance(resource, sm.CfnSecret) else None
 
 
@@ -32,20 +33,27 @@ def primary_key(secret: sm.ISecret) -> kms.IKey | str | None:
     return owned.kms_key_id or DEFAULT_KEY
 
 
+def environment(secret: sm.ISecret) -> tuple[str, str]:
+    """The secret's account and Region, which an import takes from the ARN even if that is a token."""
+    owned = cfn_secret(secret)
+    place = Stack.of(owned) if owned else secret.env
+    return place.account, place.region
+
+
 def secret_id(stack: Stack, secret: sm.ISecret) -> str:
     """The SecretId to pass to the function: the primary's ARN, or its name if the suffix is unknown.
 
     Secrets Manager mistakes a partial ARN whose name ends like a suffix, such as ``my-secret``, for a complete one. So
     a partial ARN is used only for a primary elsewhere, where it has to name the Region.
     """
-    elsewhere = (secret.env.account, secret.env.region) != (stack.account, stack.region)
+    elsewhere = environment(secret) != (stack.account, stack.region)
     return secret.secret_arn if secret.secret_full_arn or elsewhere else _resource(secret)
 
 
 def identity(secret: sm.ISecret) -> tuple[str, ...]:
     """A key that is equal for two constructs that certainly are the same secret, by account, Region and name."""
     stack = Stack.of(secret)
-    place: tuple[str, ...] = (secret.env.account, secret.env.region)
+    place: tuple[str, ...] = environment(secret)
     if any(Token.is_unresolved(part) for part in place):
         place = (*place, stack.node.path)
     name = literal_name(secret)
@@ -82,7 +90,7 @@ def partial_replica_arn(secret: sm.ISecret, region: str) -> str | None:
     return Stack.of(secret).format_arn(
         service="secretsmanager",
         region=region,
-        account=secret.env.account,
+        account=environment(secret)[0],
         resource="secret",
         resource_name=name,
         arn_format=ArnFormat.COLON_RESOURCE_NAME,
@@ -91,13 +99,4 @@ def partial_replica_arn(secret: sm.ISecret, region: str) -> str | None:
 
 def _resource(secret: sm.ISecret) -> str:
     """The end of the ARN. An import by partial ARN strips from its secret_name what only looks like a suffix."""
-    return secret.secret_arn.rpartition(":")[2]
-
-
-def _target(token: str) -> IConstruct | None:
-    """The construct that a token refers to, or None."""
-    if not Token.is_unresolved(token):
-        return None
-    fragments = Tokenization.reverse_string(token)
-    first = fragments.first_token
-    return first.target if fragments.length == 1 and isinstance(first, Reference) else None
+    return secret.secret_arn.split(":", _ARN_COLONS)[-1]

@@ -33,7 +33,8 @@ class ReplicaRegion:
     Args:
         region: The name of the Region, for example ``eu-west-3``.
         encryption_key: A key in that Region: a KMS key construct, or the ARN, ID or alias (``alias/app``) of a key. A
-            token is treated as an ARN. Default: the account's ``alias/aws/secretsmanager`` in that Region.
+            token is treated as an ARN, except the Ref of a key or an alias; if it is blank or ``AWS::NoValue`` at
+            deployment, it is the default key. Default: the account's ``alias/aws/secretsmanager`` in that Region.
 
     Example::
 

@@ -17,6 +17,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct, IDependable
 
+from .forms import as_text, is_known, may_be_removed
 from .policies import Policies
 
 # MiB. Measured: the handler peaks at 54 MiB and takes 0.6 s of a CPU, most of it to start. With Lambda's own share that
@@ -361,8 +362,11 @@ class _ImportedProvider(Construct):
 
     def __init__(self, scope: Construct, id: str, service_token: str) -> None:
         super().__init__(scope, id)
-        self._service_token = service_token
-        if Token.is_unresolved(service_token):
+        service_token = as_text(service_token)
+        self._service_token: str = service_token
+        if isinstance(service_token, str) and not is_known(service_token):
+            if may_be_removed(Stack.of(self), service_token):
+                raise ValueError(f"{self.node.path}: service_token may be AWS::NoValue, but it is required")
             return
         found = _SERVICE_TOKEN.fullmatch(service_token) if isinstance(service_token, str) else None
         if not found:

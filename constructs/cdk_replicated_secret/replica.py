@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import jsii
-from aws_cdk import Resource, SecretValue, Stack
+from aws_cdk import Resource, SecretValue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as sm
 from constructs import Construct
 
 from .keys import as_key, grant_decrypt
-from .primary import complete_replica_arn, literal_name, partial_replica_arn
+from .places import check_reader, stack_of
+from .primary import complete_replica_arn, environment, literal_name, partial_replica_arn
 from .props import ReplicaRegion
 
 
@@ -41,10 +42,10 @@ class Replica(Resource):
         replica: ReplicaRegion,
         deployed_arn: str,
     ) -> None:
-        super().__init__(scope, id, account=primary.env.account, region=replica.region)
+        super().__init__(scope, id, account=environment(primary)[0], region=replica.region)
         complete = complete_replica_arn(primary, replica.region)
         partial = None if complete else partial_replica_arn(primary, replica.region)
-        self._replica = replica
+        self._primary, self._replica = primary, replica
         self._name = literal_name(primary)
         self._deployed_arn = complete or deployed_arn
         self._import = sm.Secret.from_secret_attributes(
@@ -102,8 +103,11 @@ class Replica(Resource):
 
     def _arn_for(self, grantee: iam.IGrantable) -> str:
         """The primary's stack knows the suffix. In another stack the token would be a reference to the primary's."""
-        near = isinstance(grantee, Construct) and Stack.of(grantee).node.path == self.stack.node.path
-        if near or self.secret_full_arn:
+        reader = stack_of(grantee)
+        if reader and reader.node.path == self.stack.node.path:
+            return self._deployed_arn
+        if self.secret_full_arn:
+            check_reader(self.node.path, grantee, self._primary)
             return self._deployed_arn
         return f"{self.secret_arn}-??????"
 
@@ -111,7 +115,11 @@ class Replica(Resource):
         return self._reject()
 
     def attach(self, target: sm.ISecretAttachmentTarget) -> sm.ISecret:
-        return self._reject()
+        # RDS attaches the secret of Credentials.from_secret.
+        return self._reject(
+            ", attach the primary, and pass a replica as rds.Credentials.from_password("
+            '"admin", replica.secret_value_from_json("password"))'
+        )
 
     def add_rotation_schedule(self, id: str, **options: Any) -> sm.RotationSchedule:
         return self._reject()
@@ -119,6 +127,6 @@ class Replica(Resource):
     def deny_account_root_delete(self) -> None:
         self._reject()
 
-    def _reject(self) -> NoReturn:
+    def _reject(self, instead: str = "") -> NoReturn:
         # F15, F20: the API responds "Operation not permitted on a replica secret".
-        raise ValueError(f"{self.node.path} is a replica, which can only be read: use the primary instead")
+        raise ValueError(f"{self.node.path} is a replica, which can only be read: use the primary instead{instead}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets as randomness
 import string
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 SUFFIX_LENGTH = 6
+_SUFFIX = re.compile(r"-[A-Za-z0-9]{6}$")
 NEVER = float("inf")
 
 Parameters = Mapping[str, Any]
@@ -175,13 +177,11 @@ class Store:
         return self._secrets.get((region, name))
 
     def find(self, region: str, secret_id: str) -> Secret | None:
-        """A secret by name, ARN or ARN without suffix."""
+        """A secret by name, ARN or ARN without suffix. An ARN whose name ends like a suffix is a complete one."""
         if not secret_id.startswith("arn:"):
             return self.at(region, secret_id)
-        for secret in self.within(region):
-            if secret_id in (secret.arn, secret.arn[: -SUFFIX_LENGTH - 1]):
-                return secret
-        return None
+        of_arn = -SUFFIX_LENGTH - 1 if _SUFFIX.search(secret_id) is None else None
+        return next((secret for secret in self.within(region) if secret_id in (secret.arn, secret.arn[:of_arn])), None)
 
     def within(self, region: str) -> Iterator[Secret]:
         """The secrets of a Region, by name."""

@@ -12,6 +12,8 @@ from secret_replication.properties import (
     SECRET_ID_MAX_LENGTH,
 )
 
+# CloudFormation resolves it before the function gets it.
+_DYNAMIC_REFERENCE = r"\{\{resolve:.+\}\}"
 _ABOUT: dict[str, dict[str, Any]] = {
     "SecretId": {
         "type": "string",
@@ -52,7 +54,11 @@ def schema() -> dict[str, Any]:
         "description": "Replicates a Secrets Manager secret to other Regions, and waits until every replica is InSync.",
         "type": "object",
         "definitions": {
-            "Region": {"type": "string", "pattern": f"^{REGION_PATTERN.pattern}$", "maxLength": REGION_MAX_LENGTH},
+            "Region": {
+                "type": "string",
+                "pattern": f"^({REGION_PATTERN.pattern}|{_DYNAMIC_REFERENCE})$",
+                "maxLength": REGION_MAX_LENGTH,
+            },
             "Replica": {
                 "type": "object",
                 "properties": {name: _REPLICA[name] for name in REPLICA_KEYS},

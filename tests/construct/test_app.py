@@ -39,7 +39,7 @@ def stack_name(secret_id: str) -> str:
 
 def test_without_context_it_creates_a_secret_for_the_demo() -> None:
     properties = synthesize()
-    assert properties["ReplicaRegions"] == [{"Region": "eu-west-3"}, {"Region": "us-east-1"}]
+    assert properties["ReplicaRegions"] == ["eu-west-3", "us-east-1"]
     assert list(properties["SecretId"]) == ["Ref"]
     assert (properties["ForceOverwriteReplicaSecret"], properties["ReplicaRemovalPolicy"]) == (False, "Delete")
 
@@ -69,15 +69,15 @@ def test_a_secret_that_a_service_manages_is_given_by_name_or_arn() -> None:
 @pytest.mark.parametrize(
     ("given", "regions"),
     [
-        ('["eu-west-3"]', [{"Region": "eu-west-3"}]),
+        ('["eu-west-3"]', ["eu-west-3"]),
         ('[{"Region": "eu-west-3", "KmsKeyId": "alias/app"}]', [{"Region": "eu-west-3", "KmsKeyId": "alias/app"}]),
         ("[]", []),
-        (["eu-west-3"], [{"Region": "eu-west-3"}]),
-        ("Region=us-east-1", [{"Region": "us-east-1"}]),
-        ("eu-west-3,us-east-1", [{"Region": "eu-west-3"}, {"Region": "us-east-1"}]),
+        (["eu-west-3"], ["eu-west-3"]),
+        ("Region=us-east-1", ["us-east-1"]),
+        ("eu-west-3,us-east-1", ["eu-west-3", "us-east-1"]),
         (
             "Region=eu-west-3,KmsKeyId=alias/app Region=us-east-1",
-            [{"Region": "eu-west-3", "KmsKeyId": "alias/app"}, {"Region": "us-east-1"}],
+            [{"Region": "eu-west-3", "KmsKeyId": "alias/app"}, "us-east-1"],
         ),
     ],
 )

@@ -43,7 +43,7 @@ def test_the_resource_has_the_properties_of_the_contract(stack: cdk.Stack) -> No
     assert list(token) == ["Fn::GetAtt"]
     assert resource["Properties"] == {
         "SecretId": ARN,
-        "ReplicaRegions": [{"Region": "us-east-1"}, {"Region": "eu-west-3", "KmsKeyId": "alias/app"}],
+        "ReplicaRegions": ["us-east-1", {"Region": "eu-west-3", "KmsKeyId": "alias/app"}],
         "ForceOverwriteReplicaSecret": True,
         "ReplicaRemovalPolicy": "Promote",
         "ServiceTimeout": "300",
@@ -166,7 +166,7 @@ def test_the_cdks_own_replica_region_is_accepted(stack: cdk.Stack) -> None:
     (resource,) = resources(stack, "Custom::ReplicatedSecret").values()
     assert resource["Properties"]["ReplicaRegions"] == [
         {"Region": "eu-west-3", "KmsKeyId": key.key_arn},
-        {"Region": "us-east-1"},
+        "us-east-1",
     ]
 
 
@@ -192,5 +192,5 @@ def test_tokens_are_not_checked() -> None:
     replicated = ReplicatedSecret(agnostic, "Database", regions=[region, "eu-west-3"])
     replicated.add_outputs()
     Template.from_stack(agnostic).has_resource_properties(
-        "Custom::ReplicatedSecret", {"ReplicaRegions": [{"Region": {"Ref": "Region"}}, {"Region": "eu-west-3"}]}
+        "Custom::ReplicatedSecret", {"ReplicaRegions": [{"Ref": "Region"}, "eu-west-3"]}
     )

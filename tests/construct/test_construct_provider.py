@@ -303,8 +303,9 @@ def test_permissions_are_added_once(stack: cdk.Stack) -> None:
 
 def test_what_differs_in_more_than_the_resource_is_not_merged(stack: cdk.Stack) -> None:
     provider = ReplicationProvider.get_or_create(stack)
+    key = "arn:aws:kms:us-west-2:111122223333:key/1234abcd"
     for effect in (iam.Effect.ALLOW, iam.Effect.DENY):
-        statement = iam.PolicyStatement(actions=["kms:Decrypt"], resources=["*"], effect=effect)
+        statement = iam.PolicyStatement(actions=["kms:Decrypt"], resources=[key], effect=effect)
         provider.add_permissions(stack, [statement])
     statements = properties(stack, "AWS::IAM::ManagedPolicy")["PolicyDocument"]["Statement"]
     assert [statement["Effect"] for statement in statements] == ["Allow", "Deny"]

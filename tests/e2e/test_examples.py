@@ -18,6 +18,7 @@ import pytest
 
 from local.cdk import Cdk
 from local.server import ACCOUNT, REGION, LocalAws, clean_environment
+from tests.helpers.policies import check
 
 FOLDER = Path(__file__).parents[2] / "examples"
 EXAMPLES = sorted(path.parent.name for path in FOLDER.glob("*/cdk.json"))
@@ -73,15 +74,21 @@ class Assembly:
             if resource["Type"] == kind and stack in (None, name)
         ]
 
-    def declared(self) -> list[list[dict[str, str]]]:
+    def declared(self) -> list[list[Any]]:
         return [entry["ReplicaRegions"] for entry in self.resources("Custom::ReplicatedSecret")]
+
+
+def test_the_policies_are_valid(assemblies: dict[str, Path]) -> None:
+    for folder in assemblies.values():
+        for template in Assembly(folder).stacks.values():
+            check(template)
 
 
 def test_an_existing_secret_is_named_and_not_made(assemblies: dict[str, Path]) -> None:
     example = Assembly(assemblies["existing_secret"])
     (replication,) = example.resources("Custom::ReplicatedSecret")
     assert replication["SecretId"] == "app/database"
-    assert example.declared() == [[{"Region": PARIS}, {"Region": VIRGINIA}]]
+    assert example.declared() == [[PARIS, VIRGINIA]]
     assert example.resources("AWS::SecretsManager::Secret") == []
     assert "DatabaseStatusEuWest3" in example.stacks["ExistingSecret"]["Outputs"]
 

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from cloudformation.__main__ import build
 from local.server import ACCOUNT, LocalAws
@@ -191,11 +193,43 @@ def from_native_regions(shell: Shell) -> None:
             (shell.folder / "orders.yaml").write_text(step)
         else:
             shell.run(step)
+            if "-resource-policy" in step:
+                assert may_remove(shell, arn) == ("delete-resource-policy" in step)
             assert replica(shell, arn) == made
             assert statuses(shell, arn) == {PARIS: "InSync"}
     assert tags(shell, arn)[f"cdk-replicated-secret:{PARIS}"].startswith("adopted ")
     shell.delete("orders")
     assert replica(shell, arn) == made
+
+
+def may_remove(shell: Shell, arn: str) -> bool:
+    """Whether a user who is allowed everything may remove the replica, or a tag; asked with what is not there."""
+    iam = shell.client("iam")
+    if "remover" not in {user["UserName"] for user in iam.list_users()["Users"]}:
+        iam.create_user(UserName="remover")
+        everything = policy({"Effect": "Allow", "Action": "*", "Resource": "*"})
+        iam.put_user_policy(UserName="remover", PolicyName="everything", PolicyDocument=everything)
+    key = iam.create_access_key(UserName="remover")["AccessKey"]
+    client = boto3.client(
+        "secretsmanager",
+        region_name=shell.region,
+        endpoint_url=shell.client("secretsmanager").meta.endpoint_url,
+        aws_access_key_id=key["AccessKeyId"],
+        aws_secret_access_key=key["SecretAccessKey"],
+    )
+    client.describe_secret(SecretId=arn)
+    denied = []
+    for call, parameters in (
+        (client.remove_regions_from_replication, {"RemoveReplicaRegions": ["sa-east-1"]}),
+        (client.untag_resource, {"TagKeys": ["none"]}),
+    ):
+        try:
+            call(SecretId=arn, **parameters)
+            denied.append(False)
+        except ClientError as error:
+            denied.append(error.response["Error"]["Code"] == "AccessDeniedException")
+    assert denied[0] == denied[1]
+    return not denied[0]
 
 
 def create(shell: Shell, stack: str, template: str) -> None:

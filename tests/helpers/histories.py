@@ -370,6 +370,8 @@ class Histories(Acts):
         for name, stack in self.stacks.items():
             stack_id, is_sure = stack.id, not stack.forgotten
             is_sure &= all(resource.physical_id in self.ledger.arns.values() for resource in stack.resources.values())
+            # CloudFormation sends one Delete, and a resource that could not be rolled back may have two secrets.
+            is_sure &= all(len({secret_of(tried) for tried in stack.tried[known]}) == 1 for known in stack.resources)
             with self.ledger.watching(name, {}):
                 stack.delete()
             assert not is_sure or not self.ledger.tagged(stack_id)

@@ -40,7 +40,8 @@ class Stack:
         failed_id_counts: P11, whether the id in a FAILED response to an Update becomes the resource's.
 
     ``reason``: why the last ``deploy`` failed, or empty. ``forgotten``: clean-ups that failed for good. ``last``: each
-    resource's last Create or Update, and its response.
+    resource's last Create or Update, and its response. ``tried``: the properties of its last success and of what has
+    failed since.
     """
 
     def __init__(self, name: str, deliver: Deliver, *, failed_id_counts: bool = False) -> None:
@@ -52,6 +53,7 @@ class Stack:
         self.reason = ""
         self.forgotten: list[Resource] = []
         self.last: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
+        self.tried: dict[str, list[Properties]] = {}
 
     @property
     def id(self) -> str:
@@ -183,4 +185,6 @@ class Stack:
             response = {"Status": "FAILED", "Reason": "no response", "PhysicalResourceId": known}
         if asked["RequestType"] != "Delete":
             self.last[logical_id] = asked, response
+            before = [] if response["Status"] == "SUCCESS" else self.tried.get(logical_id, [])
+            self.tried[logical_id] = [*before, asked["ResourceProperties"]]
         return response

@@ -62,7 +62,7 @@ class Target:
 
     def cdk(self, folder: Path) -> Cdk:
         """The CDK CLI; the account has to be bootstrapped, local AWS is."""
-        cdk = Cdk(self.environment, folder, self.tags)
+        cdk = Cdk(self.environment, folder, tags=self.tags)
         if not self.run:
             cdk.bootstrap()
         return cdk

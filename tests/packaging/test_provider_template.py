@@ -25,6 +25,8 @@ from cloudformation.stack import EXPORT
 from secret_replication.errors import ReplicationError
 from secret_replication.ownership import Owner
 from secret_replication.properties import PROPERTIES, read
+from tests.helpers.policies import check
+from tests.helpers.template import Deployment
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples" / "cloudformation").glob("*.yaml"))
@@ -45,6 +47,11 @@ def template(dist: Path) -> dict[str, Any]:
 
 def resources(template: dict[str, Any], kind: str) -> dict[str, Any]:
     return {name: resource for name, resource in template["Resources"].items() if resource["Type"] == kind}
+
+
+def test_the_policies_are_valid(template: dict[str, Any]) -> None:
+    secrets = ["arn:aws:secretsmanager:*:111122223333:secret:app/*"]
+    check(template, {"SecretArns": secrets, "KmsKeyArns": ["arn:aws:kms:*:111122223333:key/*"]})
 
 
 def lint(*arguments: str | Path) -> str:
@@ -123,6 +130,25 @@ def test_any_key_decrypts_the_secrets_that_may_be_replicated(template: dict[str,
     assert encrypt["Resource"] == {"Ref": "KmsKeyArns"}
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"ReplicaRegions": ["eu-west-3"], "KmsKeyArns": ["arn:aws:kms:eu-west-3:000000000000:key/1"]},
+        {"AllowForce": "true", "AllowPromote": "true"},
+    ],
+)
+def test_iam_accepts_the_policies(template: dict[str, Any], given: dict[str, Any]) -> None:
+    """Also if all that may be blank is blank, and no Region is given."""
+    defaults = {name: known.get("Default", "") for name, known in template["Parameters"].items()}
+    lists = {
+        "SecretArns": ["arn:aws:secretsmanager:*:000000000000:secret:app"],
+        "ReplicaRegions": [""],
+        "KmsKeyArns": [""],
+    }
+    assert not list(Deployment(template, defaults | lists | given).problems_for_iam())
+
+
 def test_keys_are_used_through_secrets_manager_under_either_of_its_names(template: dict[str, Any]) -> None:
     for action, statement in statements(template).items():
         if action in ("kms:Decrypt", "kms:Encrypt"):
@@ -165,6 +191,43 @@ def test_the_rule_names_what_is_wrong(dist: Path, tmp_path: Path, properties: di
     found = lint("--append-rules", dist / "cfn-lint", "--template", tmp_path / "template.yaml")
     assert problem in found
     assert "E9101" in found
+
+
+_FORMS = """
+Parameters:
+  Key: {Type: String, Default: ""}
+  Region: {Type: String, Default: ""}
+  Regions: {Type: CommaDelimitedList, Default: ""}
+  Answer: {Type: String, Default: "yes"}
+Conditions:
+  Answered: !Equals [!Ref Answer, "yes"]
+Resources:
+  Each:
+    Type: Custom::ReplicatedSecret
+    Properties:
+      ServiceToken: !ImportValue Token
+      SecretId: "{{resolve:ssm:/app/name}}"
+      ReplicaRegions:
+        - !If [Answered, eu-west-3, !Ref AWS::NoValue]
+        - !If [Answered, {Region: eu-west-1, KmsKeyId: !Ref Key}, !Ref AWS::NoValue]
+        - {Region: us-east-1, KmsKeyId: !If [Answered, alias/app, !Ref AWS::NoValue]}
+        - !Ref Region
+        - "{{resolve:ssm:/app/region}}"
+  Whole:
+    Type: Custom::ReplicatedSecret
+    Properties: {ServiceToken: token, SecretId: !Ref Answer, ReplicaRegions: !Ref Regions}
+  Either:
+    Type: Custom::ReplicatedSecret
+    Properties: {ServiceToken: token, SecretId: app, ReplicaRegions: !If [Answered, [eu-west-3], []]}
+  Split:
+    Type: Custom::ReplicatedSecret
+    Properties: {ServiceToken: token, SecretId: app, ReplicaRegions: !Split [",", !Ref Region]}
+"""
+
+
+def test_the_rule_accepts_values_that_only_a_deployment_knows(dist: Path, tmp_path: Path) -> None:
+    (tmp_path / "template.yaml").write_text(_FORMS)
+    assert lint("--append-rules", dist / "cfn-lint", "--template", tmp_path / "template.yaml") == ""
 
 
 def is_valid(properties: dict[str, Any]) -> bool:

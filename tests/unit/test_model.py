@@ -59,6 +59,19 @@ def test_f4_a_primary_with_the_default_key_names_none(world: World) -> None:
     assert world.client().describe_secret(SecretId=world.arn)["KmsKeyId"] == "key-1"
 
 
+@pytest.mark.parametrize(("name", "found"), [("app/orders", True), ("my-secret", False), ("my-secrets", True)])
+def test_f6_a_partial_arn_that_ends_like_a_suffix_is_a_complete_one(world: World, name: str, found: bool) -> None:
+    arn = world.create(name)
+    for operation in ("DescribeSecret", "GetSecretValue"):
+        assert world.model.call(PRIMARY, operation, {"SecretId": arn})["ARN"] == arn
+        assert world.model.call(PRIMARY, operation, {"SecretId": name})["ARN"] == arn
+        if found:
+            assert world.model.call(PRIMARY, operation, {"SecretId": arn[:-7]})["ARN"] == arn
+        else:
+            with pytest.raises(ApiError, match="ResourceNotFoundException: Secrets Manager can't find"):
+                world.model.call(PRIMARY, operation, {"SecretId": arn[:-7]})
+
+
 def test_f10_a_fresh_region_is_in_progress_with_the_default_key_and_no_message(world: World) -> None:
     assert replicate(world) == [{"Region": "eu-west-3", "KmsKeyId": "alias/aws/secretsmanager", "Status": "InProgress"}]
 

@@ -60,7 +60,7 @@ def _versions(python: Path) -> list[str]:
 
 
 def _tests_pass(python: Path) -> bool:
-    """Without the checkout's configuration, which would take the package from the checkout."""
+    """With the checkout's helpers, but without its configuration, which would take the package from the checkout."""
     options = [
         "-c",
         os.devnull,
@@ -73,7 +73,8 @@ def _tests_pass(python: Path) -> bool:
     ]
     tests = sorted((ROOT / "tests" / "construct").glob("test_construct*.py"))
     command: list[str | Path] = [python, "-m", "pytest", "--quiet", "--numprocesses", "2", *options, *tests]
-    return subprocess.run(command, cwd=WORK, check=False).returncode == 0
+    environment = dict(os.environ) | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=WORK, env=environment, check=False).returncode == 0
 
 
 def _examples_deploy() -> bool:

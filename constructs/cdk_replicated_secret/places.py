@@ -1,0 +1,66 @@
+"""Where a construct is: its app, its Region and account, and what the CDK can refer to from there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_secretsmanager as sm
+from constructs import Construct, IConstruct
+
+from .forms import is_known
+
+
+def place(stack: Stack) -> str:
+    """A stack's Region and account, for a message."""
+    region, account = (part if is_known(part) else "unknown" for part in (stack.region, stack.account))
+    return f"Region {region} of account {account}"
+
+
+def stack_of(grantee: iam.IGrantable) -> Stack | None:
+    """The stack of a grantee, also of an imported one; None if it is in no stack, such as an ArnPrincipal."""
+    known: Any = grantee
+    return Stack.of(known) if hasattr(known, "node") else None
+
+
+def is_out_of_reach(stack: Stack, token: str) -> bool:
+    """Whether the CDK cannot refer to this from the stack, because it is generated in another Region or account."""
+    try:
+        stack.resolve(token)
+    except RuntimeError:
+        return True
+    return False
+
+
+def check_app(construct: Construct, argument: str, other: IConstruct) -> None:
+    """Check that a value is of the construct's own App.
+
+    Raises:
+        ValueError: If it is of another one.
+    """
+    if other.node.root is not construct.node.root:
+        raise ValueError(
+            f"{construct.node.path}: {argument} is {other.node.path} of another App: create or import it in this one"
+        )
+
+
+def check_reader(path: str, grantee: iam.IGrantable, primary: sm.ISecret, instead: str = "") -> None:
+    """Check that the CDK can name the primary in the policy of a reader.
+
+    Args:
+        path: The path of the construct that is read, for the message.
+        grantee: The reader.
+        primary: The primary.
+        instead: What else to do if it cannot.
+
+    Raises:
+        ValueError: If the primary's name is generated, and the reader's stack is in another Region or account.
+    """
+    reader = stack_of(grantee)
+    if reader and is_out_of_reach(reader, primary.secret_arn):
+        raise ValueError(
+            f"{path}: the grantee is in {reader.node.path}, a stack in {place(reader)}, which cannot know "
+            f"the primary's generated name: {instead}set cross_region_references=True in both stacks, "
+            "each with its Region in env, or give the secret a secret_name"
+        )

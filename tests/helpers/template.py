@@ -1,0 +1,160 @@
+"""A template as a reader and as CloudFormation see it: values in short, and what a deployment makes of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+ACCOUNT = "000000000000"
+_PSEUDO = {"AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com", "AWS::Region": "us-west-2"}
+_REMOVED = object()
+# What Ref and GetAtt of a resource give.
+_KEY_ID = "1234abcd-12ab-34cd-56ef-1234567890ab"
+_KEY_ARN = f"arn:aws:kms:eu-west-3:{ACCOUNT}:key/{_KEY_ID}"
+_SECRET_ARN = f"arn:aws:secretsmanager:us-west-2:{ACCOUNT}:secret:app/database-AbCdEf"
+# What the CDK calls an export, or the parameter by which it refers to another Region's stack.
+_EXPORT = re.compile(r"^.*?(?:FnGetAtt|Ref)([A-Za-z]+?)(?:[0-9A-F]{8})?(Arn)?[0-9A-F]{8}$")
+_DYNAMIC = re.compile(r"\{\{resolve:[^}]*\}\}")
+_RESOURCE_ARN = re.compile(r"\*|arn:[^:]+:[^:]+:[^:]*:[^:]*:.+")
+
+
+def short(value: Any) -> Any:
+    """A value of a template as text: ``${Key.Arn}``, ``If(IsGiven, a, b)``; hashes of logical IDs omitted."""
+    if isinstance(value, list):
+        return [short(entry) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    if len(value) != 1:
+        return {name: short(entry) for name, entry in value.items()}
+    ((name, argument),) = value.items()
+    if name == "Ref":
+        return "NoValue" if argument == "AWS::NoValue" else f"${{{_without_hash(argument)}}}"
+    if name == "Fn::GetAtt":
+        return f"${{{_without_hash(argument[0])}.{_EXPORT.sub(_exported, argument[1])}}}"
+    if name == "Fn::Join":
+        return argument[0].join(short(argument[1]))
+    if name == "Fn::ImportValue":
+        return f"ImportValue({_EXPORT.sub(_exported, argument)})"
+    if name.startswith("Fn::") and isinstance(argument, list):
+        return f"{name[4:]}({', '.join(_without_hash(str(short(entry))) for entry in argument)})"
+    return {name: short(argument)}
+
+
+def _exported(name: re.Match[str]) -> str:
+    return f"{name[1]}.{name[2]}" if name[2] else name[1]
+
+
+def _without_hash(logical_id: str) -> str:
+    return re.sub(r"(?<=[A-Za-z])([0-9A-F]{8}|[0-9A-F]{32}Parameter)$", "", logical_id)
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One way to deploy: what parameters and dynamic references are, and whether the other conditions hold."""
+
+    template: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+    dynamic: str = ""
+    true: bool = True
+
+    def resource(self, logical_id: str) -> Any:
+        """The properties of a resource, all functions resolved.
+
+        Raises:
+            ValueError: If CloudFormation rejects a value.
+        """
+        return self._value(self.template["Resources"][logical_id]["Properties"])
+
+    def problems_for_iam(self) -> Iterator[str]:
+        """What IAM rejects in the managed policies of the template."""
+        for logical_id, resource in self.template["Resources"].items():
+            exists = "Condition" not in resource or self._condition(resource["Condition"])
+            if resource["Type"] == "AWS::IAM::ManagedPolicy" and exists:
+                for statement in self.resource(logical_id)["PolicyDocument"]["Statement"]:
+                    yield from _problems(statement)
+
+    def _value(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [entry for entry in map(self._value, value) if entry is not _REMOVED]
+        if isinstance(value, str):
+            return _DYNAMIC.sub(self.dynamic, value)
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            ((name, argument),) = value.items()
+            if name == "Ref" or name.startswith("Fn::"):
+                return self._function(name, argument)
+        entries = {name: self._value(entry) for name, entry in value.items()}
+        return {name: entry for name, entry in entries.items() if entry is not _REMOVED}
+
+    def _function(self, name: str, argument: Any) -> Any:
+        if name == "Ref":
+            return self._ref(argument)
+        if name == "Fn::GetAtt":
+            return _SECRET_ARN if self._type(argument[0]) == "AWS::SecretsManager::Secret" else _KEY_ARN
+        if name == "Fn::ImportValue":
+            return _KEY_ARN if "Key" in argument else _SECRET_ARN
+        if name == "Fn::If":
+            return self._value(argument[1] if self._condition(argument[0]) else argument[2])
+        if name == "Fn::Join":
+            entries = argument[1] if isinstance(argument[1], list) else self._value(argument[1])
+            return argument[0].join(map(self._text, entries))
+        if name == "Fn::Split":
+            if isinstance(argument[1], str) and _DYNAMIC.search(argument[1]):
+                raise ValueError(f"{argument[1]} is split before it is resolved")
+            return self._text(argument[1]).split(argument[0])
+        if name == "Fn::Select":
+            return self._value(argument[1])[argument[0]]
+        raise NotImplementedError(name)
+
+    def _text(self, value: Any) -> str:
+        text = self._value(value)
+        if not isinstance(text, str):
+            raise TypeError(f"{value} is not text")
+        return text
+
+    def _ref(self, name: str) -> Any:
+        if name == "AWS::NoValue":
+            return _REMOVED
+        if name == "AWS::StackId":
+            return f"arn:aws:cloudformation:us-west-2:{ACCOUNT}:stack/App/1"
+        if name in _PSEUDO:
+            return _PSEUDO[name]
+        if name in self.template.get("Parameters", {}):
+            return self.parameters[name]
+        return _SECRET_ARN if self._type(name) == "AWS::SecretsManager::Secret" else _KEY_ID
+
+    def _type(self, logical_id: str) -> str:
+        return str(self.template["Resources"][logical_id]["Type"])
+
+    def _condition(self, name: str) -> bool:
+        return self._holds(self.template["Conditions"][name])
+
+    def _holds(self, expression: Mapping[str, Any]) -> bool:
+        ((name, argument),) = expression.items()
+        if name == "Condition":
+            return self._condition(argument)
+        if name == "Fn::Not":
+            return not self._holds(argument[0])
+        if name == "Fn::And":
+            return all(map(self._holds, argument))
+        if all(isinstance(entry, str) for entry in argument):
+            return self.true
+        one, other = map(self._value, argument)
+        return bool(one == other)
+
+
+def _problems(statement: Mapping[str, Any]) -> Iterator[str]:
+    resources = statement.get("Resource")
+    listed = resources if isinstance(resources, list) else [resources]
+    for resource in listed:
+        if not isinstance(resource, str) or not _RESOURCE_ARN.fullmatch(resource):
+            yield f"Resource {resource!r} of {statement}"
+    for operator, keys in statement.get("Condition", {}).items():
+        for key, values in keys.items():
+            if not all(isinstance(value, str) for value in (values if isinstance(values, list) else [values])):
+                yield f"{operator} {key} is {values!r}"
+        if not keys:
+            yield f"{operator} has no keys"
