@@ -143,7 +143,8 @@ def _for_parliament(document: dict[str, Any]) -> dict[str, Any]:
     """The same in the forms that parliament knows.
 
     With one value for each condition on a boolean: parliament cannot read a list there, which IAM accepts. Without the
-    alias that stands for a key that is not given (docs/values.md), and with a key for what is known at deployment.
+    alias that stands for a key that is not given (docs/reference/values.md), and with a key for what is known at
+    deployment.
     """
     statements = []
     for given in _list(document.get("Statement", [])):
