@@ -21,7 +21,7 @@ from .local import SPEED, HurriedClock, local_aws
 from .preflight import RefusedError
 from .probe import PROBES
 from .report import Report, ReportError
-from .session import Acceptance, LeftoversError, clean, new_run, session
+from .session import Acceptance, clean, new_run, session
 from .terminal import Terminal
 
 FOLDER = Path("build") / "live"
@@ -40,7 +40,7 @@ def main() -> int:
             terminal.say(["", "Rows of docs/aws-facts.md:", "", *raised(report, FACTS.read_text())])
             return 0
         return _locally(arguments, terminal) if arguments.local else _in_account(arguments, terminal)
-    except (RefusedError, ReportError, LeftoversError, BotoCoreError) as error:
+    except (RefusedError, ReportError, BotoCoreError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -78,7 +78,8 @@ def _in_account(arguments: argparse.Namespace, terminal: Terminal) -> int:
     account, enabled = _account(connector(), SystemClock(), home, arguments.replicas)
     if arguments.clean:
         terminal.say([f"Searching {len(enabled)} Regions for what earlier runs left"])
-        clean(account, enabled)
+        if clean(account, enabled, terminal):
+            return 1
         terminal.say(["Nothing is left. ListSecrets may miss secrets of the last five minutes."])
         return 0
     terminal.say(preflight.plan(account).lines)
@@ -108,7 +109,7 @@ def _run(account: Account, arguments: argparse.Namespace, terminal: Terminal, ac
     report = session(account, arguments.probes, terminal, _AT_ONCE, None if arguments.only else acceptance)
     terminal.show(report)
     terminal.say([f"Written: {path}" for path in report.write(FOLDER)])
-    return 1 if report.wrong or report.failed else 0
+    return 1 if report.wrong or report.failed or report.left else 0
 
 
 if __name__ == "__main__":

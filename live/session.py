@@ -17,13 +17,6 @@ from .terminal import Terminal
 Acceptance = Callable[[Account], Mapping[str, str]]
 
 
-class LeftoversError(Exception):
-    """Something could not be removed; the message names it."""
-
-    def __init__(self, left: Sequence[str]) -> None:
-        super().__init__("\n".join(["These are left; `make live CLEAN=1` tries again:", *left]))
-
-
 def new_run(now: float) -> str:
     """An id for a run: its date, and something random."""
     return f"{datetime.fromtimestamp(now, UTC):%Y%m%d}-{randomness.token_hex(3)}"
@@ -45,8 +38,8 @@ def session(
         at_once: how many probes at a time.
         acceptance: the acceptance tests, if they are to run.
 
-    Raises:
-        LeftoversError: If something cannot be removed.
+    Returns:
+        The report, which names what could not be removed.
     """
     started = account.clock.now()
     try:
@@ -59,15 +52,16 @@ def session(
     finally:
         account.stopped.clear()
         terminal.say(["Removing what was made"])
-        clean(account, account.regions, account.run)
-    return report
+        left = clean(account, account.regions, terminal, account.run)
+    return report.with_left(left)
 
 
-def clean(account: Account, regions: Sequence[str], run_id: str = "") -> None:
+def clean(account: Account, regions: Sequence[str], terminal: Terminal, run_id: str = "") -> list[str]:
     """Remove what a run, or any run, has made.
 
-    Raises:
-        LeftoversError: If something cannot be removed.
+    Returns:
+        What could not be removed, which the terminal shows.
     """
     if left := Cleanup(account, regions, run_id).run():
-        raise LeftoversError(left)
+        terminal.say(["These are left; `make live CLEAN=1` tries again:", *left])
+    return left

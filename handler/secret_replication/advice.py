@@ -68,7 +68,8 @@ _KNOWN: tuple[tuple[str, Advice], ...] = (
         Advice(
             None,
             "check SecretId (a name that does not exist looks the same), and allow the action for this secret in the "
-            f"policy of the function's role{_TEMPLATE}",
+            f"policy of the function's role{_TEMPLATE}. If the secret was imported into its stack (cdk import), it has "
+            "no stack-id tag, or an old one: pass it to the construct by its name",
         ),
     ),
     (

@@ -461,6 +461,11 @@ def synthesized(slot: str, form: str) -> Template:
     return Template.from_stack(stack)
 
 
+@pytest.fixture(autouse=True)
+def valid_policies() -> None:
+    """Instead of conftest's: here policies are checked for each value of each parameter."""
+
+
 @pytest.mark.parametrize(("slot", "form"), RENDERED)
 def test_a_value_is_rendered(slot: str, form: str) -> None:
     template = synthesized(slot, form)

@@ -49,6 +49,9 @@ ACCEPTED = {
 }
 _SHARED = re.compile(r"aws:(TagKeys|RequestTag/|ResourceTag/)", re.IGNORECASE)
 _BOOLEAN = re.compile(r"Bool(IfExists)?$")
+# What stands for a key that is not given, and what the CDK CLI or CloudFormation resolves later.
+_NO_KEY = ":alias/aws/secretsmanager"
+_UNRESOLVED = re.compile(r"dummy-value-for-|\{\{resolve:")
 _NOTHING = object()
 
 _PSEUDO: dict[str, Any] = {
@@ -137,9 +140,17 @@ def _shared_keys(statement: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _for_parliament(document: dict[str, Any]) -> dict[str, Any]:
-    """With one value for each condition on a boolean: parliament cannot read a list there, which IAM accepts."""
+    """The same in the forms that parliament knows.
+
+    With one value for each condition on a boolean: parliament cannot read a list there, which IAM accepts. Without the
+    alias that stands for a key that is not given (docs/values.md), and with a key for what is known at deployment.
+    """
     statements = []
-    for statement in _list(document.get("Statement", [])):
+    for given in _list(document.get("Statement", [])):
+        statement = given
+        if "Resource" in given:
+            resources = [_KEY if _UNRESOLVED.match(one) else one for one in _list(given["Resource"])]
+            statement = given | {"Resource": [one for one in resources if not one.endswith(_NO_KEY)] or _KEY}
         conditions = {
             operator: {key: _list(value)[0] for key, value in keys.items()} if _BOOLEAN.search(operator) else keys
             for operator, keys in statement.get("Condition", {}).items()

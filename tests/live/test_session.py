@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from live.finding import State
 from live.probe import PROBES
 from live.report import Report
 from live.run import run
-from live.session import LeftoversError, clean, session
+from live.session import clean, session
 from live.terminal import Terminal
 from tests.helpers.account import Cloud
 from tests.live.test_report import RECORDED
@@ -61,7 +62,7 @@ def test_nothing_is_left_after_ctrl_c_at_any_call() -> None:
             left = cloud.left()
             if left:
                 # It came during the clean-up: the next one goes on.
-                clean(cloud.account("cleaner"), cloud.account().regions)
+                clean(cloud.account("cleaner"), cloud.account().regions, quiet())
                 left = cloud.left()
             assert left == [], f"after Ctrl-C at call {number}"
     assert interrupted > 100
@@ -104,8 +105,17 @@ def crash(_: object) -> dict[str, str]:
 def test_what_is_left_is_named() -> None:
     cloud = Cloud()
     cloud.model.script.error("AccessDeniedException", "no", operation="DeleteSecret", times=None)
-    with pytest.raises(LeftoversError, match=r"make live CLEAN=1(?s:.*)secret cdk-replicated-secret-live/run/u4-1"):
-        session(cloud.account(), {"U4": PROBES["U4"]}, quiet())
+    shown = io.StringIO()
+    report = session(cloud.account(), {"U4": PROBES["U4"]}, Terminal(Console(file=shown, width=200)))
+    assert re.search(r"make live CLEAN=1(?s:.*)secret cdk-replicated-secret-live/run/u4-1", shown.getvalue())
+    assert "secret cdk-replicated-secret-live/run/u4-1" in report.verdict[-1]
+
+
+def test_a_list_that_is_denied_is_not_taken_for_empty(invoke: Callable[..., int]) -> None:
+    cloud = Cloud()
+    run(cloud.account(), {"U4": PROBES["U4"]})
+    cloud.model.script.error("AccessDeniedException", "no", operation="ListSecrets", times=None)
+    assert invoke("--clean", cloud=cloud) == 1
 
 
 def test_the_terminal_shows_the_table_and_the_verdict() -> None:
@@ -116,6 +126,7 @@ def test_the_terminal_shows_the_table_and_the_verdict() -> None:
     assert all(row in text for row in FEW)
     assert "holds" in text
     assert "The handler is tested under exactly this dialect." in text
+    assert "What is not settled is taken as by default." in text
 
 
 @pytest.fixture

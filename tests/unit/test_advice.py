@@ -29,7 +29,7 @@ MESSAGES = [
     (
         f"{DENIED} secretsmanager:DescribeSecret on resource: app",
         None,
-        "check SecretId",
+        "If the secret was imported into its stack (cdk import), it has no stack-id tag, or an old one: pass it",
     ),
     (
         f"{DENIED} secretsmanager:ReplicateSecretToRegions on resource: app",
