@@ -53,6 +53,7 @@ class ReplicationMonitor(Construct):
 
     Raises:
         ValueError: If the schedule is not a whole number of minutes, from one minute to one day.
+        TypeError: If the schedule is not a Duration.
 
     Example::
 
@@ -108,6 +109,12 @@ class ReplicationMonitor(Construct):
         )
 
     def _checked(self, schedule: Duration) -> Duration:
+        # What EventBridge takes has no length, which the alarms need.
+        given: object = schedule
+        if not isinstance(given, Duration):
+            raise TypeError(
+                f"{self.node.path}: schedule is {given!r}: expected a Duration, for example Duration.minutes(15)"
+            )
         seconds = schedule.to_seconds()
         if seconds % _MINUTE or not _SHORTEST <= seconds / _MINUTE <= _LONGEST:
             raise ValueError(

@@ -10,6 +10,7 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Template
@@ -158,6 +159,21 @@ def test_the_dashboard_widget_shows_every_metric(stack: cdk.Stack) -> None:
 def test_two_monitors_in_a_stack_do_not_share_metrics(stack: cdk.Stack) -> None:
     one, two = (ReplicationMonitor(stack, name, name_prefix=name) for name in ("a", "b"))
     assert one.metric_check_failed().dimensions != two.metric_check_failed().dimensions
+
+
+def test_a_schedule_of_eventbridge_is_rejected(stack: cdk.Stack) -> None:
+    schedule: Any = events.Schedule.rate(cdk.Duration.minutes(5))
+    with pytest.raises(TypeError, match=r"App/Monitor: schedule is .*: expected a Duration, for example Duration"):
+        ReplicationMonitor(stack, "Monitor", schedule=schedule)
+
+
+def test_a_prefix_may_be_a_token(stack: cdk.Stack) -> None:
+    prefix = cdk.CfnParameter(stack, "Prefix")
+    ReplicationMonitor(stack, "Monitor", name_prefix=prefix.value_as_string, tags={"team": prefix.value_as_string})
+    (function,) = properties(stack, "AWS::Lambda::Function")
+    variables = function["Environment"]["Variables"]
+    assert variables["NAME_PREFIX"] == {"Ref": "Prefix"}
+    assert variables["TAGS"] == {"Fn::Join": ["", ['{"team":"', {"Ref": "Prefix"}, '"}']]}
 
 
 @pytest.mark.parametrize("schedule", [cdk.Duration.seconds(30), cdk.Duration.seconds(90), cdk.Duration.days(2)])

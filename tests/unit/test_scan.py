@@ -12,7 +12,7 @@ import cdk_nag
 from aws_cdk import aws_secretsmanager as sm
 from constructs import IConstruct
 
-from cdk_replicated_secret import ReplicatedSecret, ReplicationProvider
+from cdk_replicated_secret import ReplicatedSecret, ReplicationMonitor, ReplicationProvider
 from tools.scan.__main__ import PACKS, Finding, acknowledged, judge
 from tools.scan.app import ACCOUNT, FLAGS, REGION
 from tools.scan.page import PAGE, with_table
@@ -73,6 +73,7 @@ def test_what_the_page_says_settles_the_findings(tmp_path: Path) -> None:
     ReplicatedSecret(stack, "Database", secret=existing, regions=["eu-west-3", "us-east-1"])
     # A new one in a stack of its own: its permissions are others.
     names = {"cdk": cdk, "IConstruct": IConstruct, "ReplicationProvider": ReplicationProvider, "stack": stack}
+    names["ReplicationMonitor"] = ReplicationMonitor
     names["replicated"] = ReplicatedSecret(cdk.Stack(app, "Secret"), "New", regions=["eu-west-3"])
     exec("\n".join(BLOCKS), names)
     with contextlib.suppress(RuntimeError):
@@ -90,4 +91,4 @@ def test_what_the_page_says_settles_the_findings(tmp_path: Path) -> None:
     assert any(path.startswith("Secret/") for _, path in found)
     resources = json.loads((tmp_path / "app.template.json").read_text())["Resources"].values()
     skipped = {skip["id"] for r in resources for skip in r.get("Metadata", {}).get("checkov", {}).get("skip", [])}
-    assert skipped == {"CKV_AWS_115", "CKV_AWS_116", "CKV_AWS_117", "CKV_AWS_158"}
+    assert skipped == {"CKV_AWS_115", "CKV_AWS_116", "CKV_AWS_117", "CKV_AWS_158", "CKV_AWS_173"}
