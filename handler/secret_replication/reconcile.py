@@ -145,7 +145,7 @@ class Reconciler:
         """Whether the plan depends on a tag that was written or removed shortly before this run began (F25)."""
         added = [region for region in steps.regions(Step.ADD) if region in observed.claims]
         found_nothing = steps.done and not self._desired.replicas
-        depends = added or found_nothing or steps.regions(Step.LEAVE, Step.UNTAG)
+        depends = added or found_nothing or steps.regions(Step.JOIN, Step.LEAVE, Step.UNTAG)
         return bool(depends) and self._deadline.waited < self._deadline.grace(LAG)
 
     def _needs_second_look(self, steps: Plan, observed: Observed) -> bool:

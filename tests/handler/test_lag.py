@@ -72,6 +72,17 @@ def test_a_rename_and_its_clean_up_leave_the_replica_to_the_new_resource(policy:
         assert world.statuses() == {"eu-west-3": "InSync"}
 
 
+def test_a_resource_does_not_join_an_owner_that_left_moments_ago() -> None:
+    """It would write the owner into the tag again, which no Delete would remove any more."""
+    for world in lagging(FEW):
+        world.client().replicate_secret_to_regions(SecretId=world.arn, AddReplicaRegions=[{"Region": "eu-west-3"}])
+        world.clock.sleep(60)
+        world.succeed(event(LogicalResourceId="Two"))
+        world.succeed(event("Delete", LogicalResourceId="Two", PhysicalResourceId=world.arn))
+        world.succeed(event(LogicalResourceId="One"))
+        assert world.tags() == {"eu-west-3": "adopted by One"}
+
+
 def test_resources_that_join_one_after_the_other_are_all_owners() -> None:
     for world in lagging(FEW):
         for logical_id in ("One", "Two", "Three"):
