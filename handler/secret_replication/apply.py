@@ -46,9 +46,9 @@ class Applier:
                 if call.step is Step.PROMOTE:
                     self._attempts[call.regions[0]].note_rejected(call.step, error, now)
                 return False
-        secret = str(observed.arn)
         for region, rejection in rejected.items():
-            self._log.warning(f"{region}: {rejection}", action=plan.steps[region].name, region=region, secret=secret)
+            keys = {"action": plan.steps[region].name, "region": region, "secret": str(observed.arn)}
+            self._log.warning(f"{region}: {rejection}", **keys)
         final = {
             region: error
             for region, error in rejected.items()
