@@ -167,7 +167,9 @@ class Ledger:
         lost_sight = any(resource.physical_id not in self.arns.values() for resource in stack.resources.values())
         excused = bool(stack.forgotten) or lost_sight
         asked, listed = dict(stack.last), self.listed().keys() - self.created(stack)
-        properties = [*template.values(), *self.declared(name)]
+        # A rollback that is resumed undoes what an earlier template declared, by the policy that stood there.
+        tried = [properties for failed in stack.tried.values() for properties in failed]
+        properties = [*template.values(), *self.declared(name), *tried]
         yield
         for logical_id in {*asked, *stack.last}:
             if logical_id not in stack.resources or stack.is_stuck:

@@ -80,7 +80,7 @@ class Stack:
                 return False
         for logical_id, old in before.items():
             if logical_id not in template:
-                del self.resources[logical_id], self.last[logical_id]
+                del self.resources[logical_id], self.last[logical_id], self.tried[logical_id]
                 self._clean_up(logical_id, old)
             elif self.resources[logical_id].physical_id != old.physical_id:
                 self._clean_up(logical_id, old)
@@ -166,7 +166,7 @@ class Stack:
         response = self._send(self.request("Delete", logical_id, known.properties, known.physical_id))
         if response["Status"] == "FAILED":
             raise RollbackFailedError(response["Reason"])
-        del self.resources[logical_id], self.last[logical_id]
+        del self.resources[logical_id], self.last[logical_id], self.tried[logical_id]
 
     def _end(self) -> None:
         self.forgotten.clear()
