@@ -47,7 +47,7 @@ live: setup ## Find out on your AWS account what no emulator can tell (docs/guid
 check: lint test ## Run all that a pull request needs: style, types, imports and every test
 
 test: setup build/awscli-venv/done ## Run every test (TESTS=tests/unit runs some)
-	@$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup $(TESTS)
+	@$(BIN)/python -m pytest --numprocesses 4 --dist loadgroup $(TESTS)
 
 soak: setup ## Run randomized stack histories and events for MINUTES (10; SEED=... repeats one round)
 	@PYTHONPATH=handler $(BIN)/python -m tools.soak $(if $(SEED),--seed $(SEED) --rounds 1 --shrink,--minutes $(or $(MINUTES),10))
