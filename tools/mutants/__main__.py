@@ -42,6 +42,7 @@ GROUPS = (
             "handler/test_contract.py",
             "handler/test_denied.py",
             "handler/test_faults.py",
+            "handler/test_lag.py",
             "handler/test_lifecycle.py",
             "handler/test_lost_tags.py",
             "handler/test_promoted.py",
