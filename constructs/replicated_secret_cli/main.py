@@ -101,8 +101,9 @@ def _print(shown: Sequence[Finding], checked: int, found: Sequence[Finding]) -> 
         console.print(table)
     problems = [finding for finding in shown if finding.kind.is_problem]
     for finding in problems:
-        place = " in ".join(part for part in (finding.secret, finding.region) if part)
-        console.print(Text(f"\n{place or 'The list'}: {finding.message or finding.status}", _PROBLEM), soft_wrap=True)
+        console.print(
+            Text(f"\n{finding.place or 'The list'}: {finding.message or finding.status}", _PROBLEM), soft_wrap=True
+        )
         console.print(Text(f"To fix this, {finding.advice}"), soft_wrap=True)
     in_sync = sum(finding.kind is Kind.IN_SYNC for finding in found)
     console.print(f"\nsecrets checked: {checked}; replicas in sync: {in_sync}; problems: {len(problems)}")

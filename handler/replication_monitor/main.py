@@ -75,8 +75,7 @@ def _scan(settings: Mapping[str, str], context: Any) -> Scan:
 
 
 def _line(finding: Finding) -> str:
-    place = " in ".join(part for part in (finding.secret or "secrets", finding.region) if part)
-    return f"{place}: {finding.status}: {finding.message or 'AWS gives no reason'}"
+    return f"{finding.place or 'secrets'}: {finding.status}: {finding.message or 'AWS gives no reason'}"
 
 
 def _keys(finding: Finding) -> dict[str, Any]:

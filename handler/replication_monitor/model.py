@@ -99,3 +99,8 @@ class Finding:
     advice: str = ""
     key: str = ""
     last_accessed: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where it is: the secret and the Region, as far as they are known."""
+        return " in ".join(part for part in (self.secret, self.region) if part)

@@ -11,8 +11,8 @@ import boto3
 from botocore.config import Config
 
 from secret_replication.errors import RejectedError, UnavailableError
-from secret_replication.model import ReplicaStatus, SecretArn
-from secret_replication.secrets_manager import CONFIG, Boto3SecretsManager
+from secret_replication.model import SecretArn
+from secret_replication.secrets_manager import CONFIG, Boto3SecretsManager, status_of
 
 from .model import Entry, Secret
 from .scan import THREADS
@@ -66,7 +66,7 @@ class Boto3Secrets(Boto3SecretsManager):
             response.get("PrimaryRegion", ""),
             "DeletedDate" in response,
             _tags(response),
-            {entry["Region"]: _status(entry) for entry in response.get("ReplicationStatus", [])},
+            {entry["Region"]: status_of(entry) for entry in response.get("ReplicationStatus", [])},
         )
 
 
@@ -105,14 +105,3 @@ def _tags(response: Mapping[str, Any]) -> dict[str, str]:
 
 def _seconds(date: datetime | None) -> float:
     return date.timestamp() if date else 0.0
-
-
-def _status(entry: Mapping[str, Any]) -> ReplicaStatus:
-    accessed = entry.get("LastAccessedDate")
-    return ReplicaStatus(
-        entry["Region"],
-        entry.get("Status", ""),
-        entry.get("KmsKeyId", ""),
-        entry.get("StatusMessage", ""),
-        accessed.date().isoformat() if accessed else "",
-    )

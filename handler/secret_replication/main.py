@@ -11,9 +11,7 @@ from aws_lambda_powertools.metrics import EphemeralMetrics
 from .clock import SystemClock
 from .cloudformation import CustomResource
 from .secrets_manager import Boto3SecretsManager
-from .service import Service
-
-NAME = "cdk-replicated-secret"
+from .service import NAME, Service
 
 
 def handler(event: dict[str, Any], context: Any) -> None:

@@ -70,7 +70,7 @@ class Boto3SecretsManager:
             primary_region=response.get("PrimaryRegion", ""),
             deleted="DeletedDate" in response,
             tags={tag["Key"]: tag["Value"] for tag in response.get("Tags", [])},
-            replicas={entry["Region"]: _status(entry) for entry in response.get("ReplicationStatus", [])},
+            replicas={entry["Region"]: status_of(entry) for entry in response.get("ReplicationStatus", [])},
         )
 
     def replicate(self, primary: SecretArn, replicas: Mapping[str, str | None], *, force: bool) -> None:
@@ -138,7 +138,8 @@ def _client(service: str, region: str) -> Any:
     return boto3.client(service, region_name=region, config=CONFIG)
 
 
-def _status(entry: Mapping[str, Any]) -> ReplicaStatus:
+def status_of(entry: Mapping[str, Any]) -> ReplicaStatus:
+    """An entry of ReplicationStatus (F3)."""
     accessed = entry.get("LastAccessedDate")
     return ReplicaStatus(
         entry["Region"],
