@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import aws_cdk as cdk
 from aws_cdk import Fn
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from cdk_replicated_secret import ReplicationMonitor
-from cdk_replicated_secret.provider import DEFAULT_MEMORY_SIZE
 
-from .stack import MAX_MEMORY_SIZE, MIN_MEMORY_SIZE, resource_of
+from .base import TemplateStack, packaged, resource_of
 
 
-class MonitorStack(cdk.Stack):
+class MonitorStack(TemplateStack):
     """The function, its hourly schedule, and alarms.
 
     Args:
@@ -27,8 +23,7 @@ class MonitorStack(cdk.Stack):
     """
 
     def __init__(self, scope: Construct, id: str, *, code: str, description: str) -> None:
-        synthesizer = cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False)
-        super().__init__(scope, id, description=description, synthesizer=synthesizer)
+        super().__init__(scope, id, description=description)
         prefix = self._parameter("NamePrefix", "Check only secrets whose names start with this (optional)")
         settings = {
             "TAGS": self._parameter(
@@ -41,25 +36,14 @@ class MonitorStack(cdk.Stack):
                 "Verify", "Ask the Region of every replica for it, not only of suspicious ones?", "false", "true|false"
             ),
         }
-        memory_size: Any = cdk.CfnParameter(
-            self,
-            "MemorySize",
-            type="Number",
-            default=DEFAULT_MEMORY_SIZE,
-            min_value=MIN_MEMORY_SIZE,
-            max_value=MAX_MEMORY_SIZE,
-            description="Memory of the function in MiB, which also decides its share of a CPU",
-        ).value_as_number
+        memory_size = self.memory_size()
         topic = self._parameter(
             "TopicArn",
             "SNS topic to notify when an alarm begins or ends (optional)",
             pattern=r"(arn:aws[a-z-]*:sns:.+)?",
         )
         monitor = ReplicationMonitor(self, "Monitor", name_prefix=prefix.value_as_string, memory_size=memory_size)
-        function = resource_of(monitor.function, lambda_.CfnFunction)
-        function.add_override("Properties.Code", code)
-        # The reference to the role says the same.
-        function.add_deletion_override("DependsOn")
+        function = packaged(monitor.function, code)
         for name, parameter in settings.items():
             function.add_property_override(f"Environment.Variables.{name}", {"Ref": parameter.logical_id})
         self._notify(monitor, topic.value_as_string)

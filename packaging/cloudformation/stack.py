@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import Fn
@@ -24,7 +24,8 @@ from cdk_replicated_secret.permissions import (
     request_conditions,
 )
 from cdk_replicated_secret.policies import ENCRYPTION_CONTEXT
-from cdk_replicated_secret.provider import DEFAULT_MEMORY_SIZE
+
+from .base import TemplateStack, packaged, resource_of
 
 # The export name of the ServiceToken, which users' templates import.
 EXPORT = "ReplicatedSecretServiceToken"
@@ -32,13 +33,9 @@ _PRIMARY = r"arn:aws[a-z-]*:secretsmanager:\*:(\d{12}|\*):secret:.+"
 _KEY_ARN = r"(arn:aws[a-z-]*:kms:[a-z0-9*-]+:(\d{12}|\*):key/.+)?"
 _ROLE_ARN = r"(arn:aws[a-z-]*:iam::\d{12}:role/.+)?"
 _POLICY_ARN = r"(arn:aws[a-z-]*:iam::(\d{12}|aws):policy/.+)?"
-# MiB: Lambda's limits.
-MIN_MEMORY_SIZE, MAX_MEMORY_SIZE = 128, 10_240
-
-_Resource = TypeVar("_Resource", bound=cdk.CfnResource)
 
 
-class ProviderStack(cdk.Stack):
+class ProviderStack(TemplateStack):
     """The function, its role, and the permissions that the parameters give it: by default neither force nor promotion.
 
     Args:
@@ -49,8 +46,7 @@ class ProviderStack(cdk.Stack):
     """
 
     def __init__(self, scope: Construct, id: str, *, code: str, description: str) -> None:
-        synthesizer = cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False)
-        super().__init__(scope, id, description=description, synthesizer=synthesizer)
+        super().__init__(scope, id, description=description)
         self._parameters()
         provider = ReplicationProvider.get_or_create(
             self, memory_size=self._memory_size, architecture=lambda_.Architecture.custom(self._architecture)
@@ -86,15 +82,7 @@ class ProviderStack(cdk.Stack):
         self._may_promote = self._choice("AllowPromote", "Allow ReplicaRemovalPolicy: Promote?")
         self._boundary = self._text("PermissionsBoundaryArn", "Permissions boundary for the role", _POLICY_ARN)
         self._own_role = self._text("RoleArn", "Role to use instead of the one created here", _ROLE_ARN)
-        self._memory_size: Any = cdk.CfnParameter(
-            self,
-            "MemorySize",
-            type="Number",
-            default=DEFAULT_MEMORY_SIZE,
-            min_value=MIN_MEMORY_SIZE,
-            max_value=MAX_MEMORY_SIZE,
-            description="Memory of the function in MiB, which also decides its share of a CPU",
-        ).value_as_number
+        self._memory_size = self.memory_size()
         self._architecture = cdk.CfnParameter(
             self,
             "Architecture",
@@ -129,12 +117,8 @@ class ProviderStack(cdk.Stack):
         role.cfn_options.condition = self._creates_role
         boundary = Fn.condition_if(has_boundary.logical_id, self._boundary, cdk.Aws.NO_VALUE)
         role.add_property_override("PermissionsBoundary", boundary)
-        resource = resource_of(function, lambda_.CfnFunction)
         chosen = Fn.condition_if(self._creates_role.logical_id, role.attr_arn, self._own_role)
-        resource.add_property_override("Role", chosen)
-        resource.add_override("Properties.Code", code)
-        # The role may not exist; if it does, the function's Role refers to it.
-        resource.add_deletion_override("DependsOn")
+        packaged(function, code).add_property_override("Role", chosen)
 
     def _add_permissions(self, role: iam.IRole | None) -> None:
         force = Fn.condition_if(self._may_force.logical_id, "true", cdk.Aws.NO_VALUE)
@@ -157,11 +141,3 @@ class ProviderStack(cdk.Stack):
             statement = iam.PolicyStatement(actions=list(actions), resources=resources, conditions=conditions)
             policy = iam.ManagedPolicy(self, name, roles=[role] if role else [], statements=[statement])
             resource_of(policy, iam.CfnManagedPolicy).cfn_options.condition = when
-
-
-def resource_of(construct: Any, kind: type[_Resource]) -> _Resource:
-    """The resource of a construct."""
-    resource = construct.node.default_child
-    if not isinstance(resource, kind):
-        raise TypeError(f"{construct.node.path} has no {kind.__name__}")
-    return resource
