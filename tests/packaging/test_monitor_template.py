@@ -14,17 +14,9 @@ import yaml
 from aws_cdk.assertions import Template
 
 from cdk_replicated_secret import ReplicationMonitor
-from cloudformation.__main__ import build
 
 ROOT = Path(__file__).parents[2]
 NAME = "monitor.template.yaml"
-
-
-@pytest.fixture(scope="module")
-def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dist")
-    build(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from cdk_replicated_secret import ReplicationProvider
 from cdk_replicated_secret.provider import DEFAULT_MEMORY_SIZE
-from cloudformation.__main__ import BUNDLE, build
+from cloudformation.__main__ import BUNDLE
 from cloudformation.schema import schema
 from cloudformation.stack import EXPORT
 from secret_replication.errors import ReplicationError
@@ -31,13 +31,6 @@ from tests.helpers.template import Deployment
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples" / "cloudformation").glob("*.yaml"))
 LINT = Path(sys.executable).parent / "cfn-lint"
-
-
-@pytest.fixture(scope="module")
-def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dist")
-    build(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
