@@ -163,12 +163,7 @@ def contract_delete_without_access_to_a_region(world: World, regions: dict[str, 
     """A Delete MUST NOT be held up by a Region that can no longer be asked."""
     stack, lost = stack_in(world), min(regions)
     deployed(world, stack, {"One": properties(regions, ReplicaRemovalPolicy=policy)})
-
-    def deny(call: str) -> None:
-        if call == f"describe {lost}":
-            raise AccessDeniedError("AccessDeniedException: not authorized")
-
-    world.journal.before = deny
+    world.fail_calls(f"describe {lost}", AccessDeniedError("AccessDeniedException: not authorized"))
     stack.delete()
     assert world.tags() == {}
 

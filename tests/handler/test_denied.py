@@ -11,23 +11,13 @@ R = "eu-west-3"
 USER = "AccessDeniedException: User: arn:aws:sts::000000000000:assumed-role/r is not authorized to perform:"
 
 
-def deny(world: World, call: str, error: ReplicationError, seconds: float = 9999) -> None:
-    end = world.clock.now() + seconds
-
-    def before(made: str) -> None:
-        if made.startswith(call) and world.clock.now() < end:
-            raise error
-
-    world.journal.before = before
-
-
 def test_a_permission_for_a_key_is_waited_for_as_long_as_kms_takes(world: World) -> None:
-    deny(world, "replicate", AccessDeniedError(f"{USER} kms:Decrypt on resource: key/1"), 300)
+    world.fail_calls("replicate", AccessDeniedError(f"{USER} kms:Decrypt on resource: key/1"), 300)
     world.succeed(event())
 
 
 def test_a_permission_for_a_key_that_stays_missing_fails_after_five_and_a_half_minutes(world: World) -> None:
-    deny(world, "replicate", AccessDeniedError(f"{USER} kms:Decrypt on resource: key/1"))
+    world.fail_calls("replicate", AccessDeniedError(f"{USER} kms:Decrypt on resource: key/1"))
     started = world.clock.now()
     assert "allow kms:GenerateDataKey and kms:Encrypt" in world.fail(event())
     assert 330 <= world.clock.now() - started < 345
@@ -46,7 +36,7 @@ def test_a_replica_that_fails_for_a_key_that_is_ready_in_time_heals(world: World
 
 
 def test_a_denied_replication_advises_to_allow_the_regions(world: World) -> None:
-    deny(world, "replicate", AccessDeniedError(f"{USER} secretsmanager:ReplicateSecretToRegions on resource: x"))
+    world.fail_calls("replicate", AccessDeniedError(f"{USER} secretsmanager:ReplicateSecretToRegions on resource: x"))
     reason = world.fail(event(regions=(R, "us-east-1")))
     assert "for each of these Regions" in reason
     assert "check SecretId" not in reason
@@ -60,7 +50,7 @@ def test_a_delete_succeeds_if_only_a_tag_is_left_that_may_not_be_removed(
     world: World, error: ReplicationError, policy: str
 ) -> None:
     world.succeed(event())
-    deny(world, "untag", error)
+    world.fail_calls("untag", error)
     world.succeed(event("Delete", PhysicalResourceId=world.arn, ReplicaRemovalPolicy=policy))
     assert world.exists(R) == (policy == "Retain")
     (warning,) = [text for text, _ in world.log.lines if "The tags stay" in text]
@@ -69,5 +59,5 @@ def test_a_delete_succeeds_if_only_a_tag_is_left_that_may_not_be_removed(
 
 def test_a_delete_fails_if_a_replica_is_left_that_may_not_be_removed(world: World) -> None:
     world.succeed(event())
-    deny(world, "remove", AccessDeniedError(f"{USER} secretsmanager:RemoveRegionsFromReplication"))
+    world.fail_calls("remove", AccessDeniedError(f"{USER} secretsmanager:RemoveRegionsFromReplication"))
     assert "RemoveRegionsFromReplication" in world.fail(event("Delete", PhysicalResourceId=world.arn))

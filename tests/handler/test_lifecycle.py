@@ -297,11 +297,7 @@ def test_another_name_of_the_same_key_changes_nothing(aliased: World, name: str)
 
 
 def test_a_key_that_cannot_be_compared_fails_and_says_what_to_declare(aliased: World) -> None:
-    def deny(call: str) -> None:
-        if call.startswith("key of"):
-            raise AccessDeniedError("AccessDeniedException: not authorized")
-
-    aliased.journal.before = deny
+    aliased.fail_calls("key of", AccessDeniedError("AccessDeniedException: not authorized"))
     reason = aliased.fail(update("alias/two"))
     assert reason.startswith("AccessDenied: eu-west-3: KMS could not say which key alias/two stands for")
     assert "Set KmsKeyId to the key's ARN, or allow kms:DescribeKey" in reason
@@ -385,25 +381,15 @@ def test_a_service_timeout_brings_the_deadline_forward(world: World) -> None:
 
 
 def test_access_denied_right_after_a_role_change_is_retried(world: World) -> None:
-    denied_until = world.clock.now() + 30
-
-    def deny(_: str) -> None:
-        if world.clock.now() < denied_until:
-            raise_denied()
-
-    world.journal.before = deny
+    world.fail_calls("", AccessDeniedError("AccessDeniedException: not authorized"), seconds=30)
     world.succeed(event())
 
 
 def test_access_denied_for_longer_than_a_minute_is_reported(world: World) -> None:
-    world.journal.before = lambda _: raise_denied()
+    world.fail_calls("", AccessDeniedError("AccessDeniedException: not authorized"))
     started = world.clock.now()
     assert world.fail(event()).startswith("AccessDenied")
     assert 60 <= world.clock.now() - started < 70
-
-
-def raise_denied() -> None:
-    raise AccessDeniedError("AccessDeniedException: not authorized")
 
 
 def test_a_replica_given_as_the_primary_is_rejected_with_the_primarys_arn(world: World) -> None:

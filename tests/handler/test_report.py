@@ -5,6 +5,8 @@ from __future__ import annotations
 from secret_replication.errors import AccessDeniedError, RejectedError
 from tests.helpers.world import PRIMARY, World, event
 
+DENIED = AccessDeniedError("AccessDeniedException: not authorized")
+
 
 def test_a_create_counts_what_is_in_sync_and_how_long_it_took(world: World) -> None:
     started = world.clock.now()
@@ -23,12 +25,7 @@ def test_a_failure_counts_what_failed_and_takes_no_time(world: World) -> None:
 
 def test_a_delete_counts_the_regions_that_it_could_not_ask(world: World) -> None:
     world.succeed(event(regions=("eu-west-3", "us-east-1")))
-
-    def deny(call: str) -> None:
-        if call == "describe eu-west-3":
-            raise AccessDeniedError("AccessDeniedException: not authorized")
-
-    world.journal.before = deny
+    world.fail_calls("describe eu-west-3", DENIED)
     world.succeed(event("Delete", PhysicalResourceId=world.arn))
     assert world.metrics == {"ReplicasUnverified": 1}
     (warning,) = [keys for line, keys in world.log.lines if "could not verify" in line]
@@ -39,12 +36,7 @@ def test_every_region_that_could_not_be_asked_counts_and_a_promoted_one_does_not
     regions = ("ap-south-1", "eu-west-3", "us-east-1")
     world.succeed(event(regions=regions))
     world.client("us-east-1").stop_replication_to_replica(SecretId=world.arn.replace(PRIMARY, "us-east-1"))
-
-    def deny(call: str) -> None:
-        if call in ("describe ap-south-1", "describe eu-west-3"):
-            raise AccessDeniedError("AccessDeniedException: not authorized")
-
-    world.journal.before = deny
+    world.fail_calls(("describe ap-south-1", "describe eu-west-3"), DENIED)
     world.succeed(event("Delete", PhysicalResourceId=world.arn))
     assert world.metrics == {"ReplicasUnverified": 2}
     warned = sorted(line for line, _ in world.log.lines if "could not verify" in line or "was promoted" in line)
@@ -78,12 +70,7 @@ def test_the_last_line_says_how_it_ended(world: World) -> None:
 def test_each_retry_is_logged_with_the_words_of_aws(world: World) -> None:
     """Otherwise the log says for minutes what is repeated, and not why."""
     denied = "AccessDeniedException: not authorized to perform: kms:Decrypt"
-
-    def deny(call: str) -> None:
-        if call.startswith("replicate"):
-            raise AccessDeniedError(denied)
-
-    world.journal.before = deny
+    world.fail_calls("replicate", AccessDeniedError(denied))
     world.fail(event())
     retries = [line for line, keys in world.log.lines if keys["action"] == "RETRY"]
     assert len(retries) > 2
@@ -100,10 +87,6 @@ def test_a_failed_replica_that_is_replicated_again_is_logged_with_its_status_mes
 
 
 def test_a_rejected_call_is_logged(world: World) -> None:
-    def reject(call: str) -> None:
-        if call.startswith("replicate"):
-            raise RejectedError("InvalidParameterException: Invalid replica region.")
-
-    world.journal.before = reject
+    world.fail_calls("replicate", RejectedError("InvalidParameterException: Invalid replica region."))
     world.fail(event())
     assert [keys["region"] for line, keys in world.log.lines if "Invalid replica region" in line][:1] == ["eu-west-3"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -214,6 +215,16 @@ class World:
         response = self.service().handle(Request.of(event), seconds)
         assert len(response.body) <= MAX_BYTES
         return response
+
+    def fail_calls(self, call: str | tuple[str, ...], error: Exception, seconds: float = math.inf) -> None:
+        """Let calls that begin so fail before they are carried out, for so many seconds."""
+        end = self.clock.now() + seconds
+
+        def before(made: str) -> None:
+            if made.startswith(call) and self.clock.now() < end:
+                raise error
+
+        self.journal.before = before
 
     def deliver(self, event: dict[str, Any], clock: Clock | None = None) -> dict[str, Any] | None:
         """Deliver an event as Lambda does, again after a crash, twice at most (P6). The response, if one came.

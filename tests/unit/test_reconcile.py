@@ -11,26 +11,16 @@ from tests.helpers.world import OTHER_STACK, World, event
 R = "eu-west-3"
 
 
-def fail_calls(world: World, call: str, error: ReplicationError, seconds: float = 9999) -> None:
-    end = world.clock.now() + seconds
-
-    def before(made: str) -> None:
-        if made.startswith(call) and world.clock.now() < end:
-            raise error
-
-    world.journal.before = before
-
-
 @pytest.mark.parametrize("error", [SecretNotFoundError("gone"), SecretDeletedError("scheduled for deletion")])
 def test_a_secret_that_was_made_or_restored_moments_ago_is_described_again(
     world: World, error: ReplicationError
 ) -> None:
-    fail_calls(world, "describe", error, LAG - 1)
+    world.fail_calls("describe", error, LAG - 1)
     world.succeed(event())
 
 
 def test_a_secret_that_stays_missing_fails_soon(world: World) -> None:
-    fail_calls(world, "describe", SecretNotFoundError("gone"))
+    world.fail_calls("describe", SecretNotFoundError("gone"))
     started = world.clock.now()
     assert world.fail(event()).startswith("NotFound: gone")
     assert LAG <= world.clock.now() - started <= 3 * LAG
@@ -38,7 +28,7 @@ def test_a_secret_that_stays_missing_fails_soon(world: World) -> None:
 
 def test_the_advice_follows_the_words_of_aws_and_not_the_name_of_the_secret(world: World) -> None:
     denied = "AccessDeniedException: not authorized to perform: secretsmanager:TagResource"
-    fail_calls(world, "tag", AccessDeniedError(f"{denied} (tag_resource on the kms key of app)", denied))
+    world.fail_calls("tag", AccessDeniedError(f"{denied} (tag_resource on the kms key of app)", denied))
     started = world.clock.now()
     reason = world.fail(event())
     assert "allow the action for this secret" in reason
