@@ -13,6 +13,8 @@ from typing import Any
 import parliament
 from parliament.statement import get_privilege_info, is_condition_key_match
 
+from tests.helpers.template import REMOVED, Functions
+
 # F41: characters, without white space.
 MOST_IN_A_MANAGED_POLICY, MOST_INLINE = 6_144, 10_240
 _UNKNOWN = "UNKNOWN_CONDITION_FOR_ACTION: Unknown condition"
@@ -52,11 +54,10 @@ _BOOLEAN = re.compile(r"Bool(IfExists)?$")
 # What stands for a key that is not given, and what the CDK CLI or CloudFormation resolves later.
 _NO_KEY = ":alias/aws/secretsmanager"
 _UNRESOLVED = re.compile(r"dummy-value-for-|\{\{resolve:")
-_NOTHING = object()
 
 _PSEUDO: dict[str, Any] = {
     "AWS::AccountId": "111122223333",
-    "AWS::NoValue": _NOTHING,
+    "AWS::NoValue": REMOVED,
     "AWS::Partition": "aws",
     "AWS::Region": "us-west-2",
     "AWS::StackId": "arn:aws:cloudformation:us-west-2:111122223333:stack/app/51af3dc0-da77-11e4-872e-1234567db123",
@@ -94,8 +95,8 @@ def check(template: Mapping[str, Any], parameters: Mapping[str, Any] | None = No
 def findings(template: Mapping[str, Any], parameters: Mapping[str, Any] | None = None) -> set[str]:
     """What is wrong with the policies on identities, under either branch of each condition."""
     found: set[str] = set()
-    for branch in (0, 1):
-        for limit, documents in _documents(template, _Values(template, parameters or {}, branch)):
+    for branch in (True, False):
+        for limit, documents in _documents(template, _Values(template, parameters or {}, branch=branch)):
             found |= {finding for document in documents for finding in judge(document)}
             length = sum(len(re.sub(r"\s", "", json.dumps(document))) for document in documents)
             if length > limit:
@@ -166,19 +167,19 @@ def _documents(template: Mapping[str, Any], values: _Values) -> Iterator[tuple[i
     for resource in template.get("Resources", {}).values():
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::IAM::ManagedPolicy":
-            yield MOST_IN_A_MANAGED_POLICY, [values.of(properties["PolicyDocument"])]
+            yield MOST_IN_A_MANAGED_POLICY, [values.resolved(properties["PolicyDocument"])]
         if resource["Type"] == "AWS::IAM::Policy":
-            inline.append(values.of(properties["PolicyDocument"]))
+            inline.append(values.resolved(properties["PolicyDocument"]))
         if resource["Type"] == "AWS::IAM::Role":
-            of_role = [values.of(policy["PolicyDocument"]) for policy in properties.get("Policies", [])]
+            of_role = [values.resolved(policy["PolicyDocument"]) for policy in properties.get("Policies", [])]
             yield MOST_INLINE, of_role
     yield from ((MOST_INLINE, [document]) for document in inline)
 
 
-class _Values:
-    """What CloudFormation makes of intrinsic functions, with the same values for all resources of a type."""
+class _Values(Functions):
+    """The same values for all resources of a type, and one branch of every condition."""
 
-    def __init__(self, template: Mapping[str, Any], parameters: Mapping[str, Any], branch: int) -> None:
+    def __init__(self, template: Mapping[str, Any], parameters: Mapping[str, Any], *, branch: bool) -> None:
         self._types = {name: resource["Type"] for name, resource in template.get("Resources", {}).items()}
         self._branch = branch
         self._parameters = {
@@ -186,44 +187,19 @@ class _Values:
             for name, parameter in template.get("Parameters", {}).items()
         }
 
-    def of(self, value: Any) -> Any:
-        if isinstance(value, list):
-            return [entry for entry in map(self.of, value) if entry is not _NOTHING]
-        if not isinstance(value, dict):
-            return value
-        if len(value) == 1:
-            ((function, argument),) = value.items()
-            if function == "Ref" or function.startswith("Fn::"):
-                return self._call(function, argument)
-        known = {key: self.of(entry) for key, entry in value.items()}
-        return {key: entry for key, entry in known.items() if entry is not _NOTHING}
-
-    def _call(self, function: str, argument: Any) -> Any:
-        if function == "Fn::If":
-            return self.of(argument[1 + self._branch])
-        if function == "Fn::ImportValue":
-            return _KEY if ":key" in str(argument).lower() or "Key" in str(argument) else _SECRET
-        known = self.of(argument)
-        match function:
-            case "Ref":
-                return self._ref(known)
-            case "Fn::GetAtt":
-                return self._attribute(*(known.split(".", 1) if isinstance(known, str) else known))
-            case "Fn::Join":
-                return str(known[0]).join(known[1])
-            case "Fn::Split":
-                return known[1].split(known[0])
-            case "Fn::Select":
-                return known[1][int(known[0])]
-        raise ValueError(f"{function} in a policy: add it here")
+    def _condition(self, name: str) -> bool:
+        return self._branch
 
     def _ref(self, name: str) -> Any:
         if name in self._types:
             return _ARNS[self._types[name]]
         return self._parameters[name] if name in self._parameters else _PSEUDO[name]
 
-    def _attribute(self, name: str, attribute: str) -> str:
-        return _KEY if "Key" in attribute else _ARNS[self._types[name]]
+    def _attribute(self, logical_id: str, name: str) -> str:
+        return _KEY if "Key" in name else _ARNS[self._types[logical_id]]
+
+    def _imported(self, export: str) -> str:
+        return _KEY if ":key" in export.lower() or "Key" in export else _SECRET
 
 
 def _default(name: str, parameter: Mapping[str, Any]) -> Any:

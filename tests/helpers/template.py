@@ -9,7 +9,8 @@ from typing import Any
 
 ACCOUNT = "000000000000"
 _PSEUDO = {"AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com", "AWS::Region": "us-west-2"}
-_REMOVED = object()
+# What AWS::NoValue gives.
+REMOVED = object()
 # What Ref and GetAtt of a resource give.
 _KEY_ID = "1234abcd-12ab-34cd-56ef-1234567890ab"
 _KEY_ARN = f"arn:aws:kms:eu-west-3:{ACCOUNT}:key/{_KEY_ID}"
@@ -50,8 +51,72 @@ def _without_hash(logical_id: str) -> str:
     return re.sub(r"(?<=[A-Za-z])([0-9A-F]{8}|[0-9A-F]{32}Parameter)$", "", logical_id)
 
 
+class Functions:
+    """What CloudFormation makes of the functions in a template. Subclasses say what they refer to, and what holds."""
+
+    def resolved(self, value: Any) -> Any:
+        """A value without functions.
+
+        Raises:
+            ValueError: If CloudFormation rejects it.
+        """
+        if isinstance(value, list):
+            return [entry for entry in map(self.resolved, value) if entry is not REMOVED]
+        if isinstance(value, str):
+            return self._plain(value)
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            ((name, argument),) = value.items()
+            if name == "Ref" or name.startswith("Fn::"):
+                return self._function(name, argument)
+        entries = {name: self.resolved(entry) for name, entry in value.items()}
+        return {name: entry for name, entry in entries.items() if entry is not REMOVED}
+
+    def _function(self, name: str, argument: Any) -> Any:
+        if name == "Ref":
+            return self._ref(argument)
+        if name == "Fn::GetAtt":
+            return self._attribute(*(argument.split(".", 1) if isinstance(argument, str) else argument))
+        if name == "Fn::ImportValue":
+            return self._imported(str(argument))
+        if name == "Fn::If":
+            return self.resolved(argument[1] if self._condition(argument[0]) else argument[2])
+        if name == "Fn::Join":
+            entries = argument[1] if isinstance(argument[1], list) else self.resolved(argument[1])
+            return argument[0].join(map(self._text, entries))
+        if name == "Fn::Split":
+            if isinstance(argument[1], str) and _DYNAMIC.search(argument[1]):
+                raise ValueError(f"{argument[1]} is split before it is resolved")
+            return self._text(argument[1]).split(argument[0])
+        if name == "Fn::Select":
+            return self.resolved(argument[1])[int(argument[0])]
+        raise NotImplementedError(name)
+
+    def _text(self, value: Any) -> str:
+        text = self.resolved(value)
+        if not isinstance(text, str):
+            raise TypeError(f"{value} is not text")
+        return text
+
+    def _plain(self, text: str) -> str:
+        return text
+
+    def _ref(self, name: str) -> Any:
+        raise NotImplementedError
+
+    def _attribute(self, logical_id: str, name: str) -> str:
+        raise NotImplementedError
+
+    def _imported(self, export: str) -> str:
+        raise NotImplementedError
+
+    def _condition(self, name: str) -> bool:
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class Deployment:
+class Deployment(Functions):
     """One way to deploy: what parameters and dynamic references are, and whether the other conditions hold."""
 
     template: Mapping[str, Any]
@@ -65,7 +130,7 @@ class Deployment:
         Raises:
             ValueError: If CloudFormation rejects a value.
         """
-        return self._value(self.template["Resources"][logical_id]["Properties"])
+        return self.resolved(self.template["Resources"][logical_id]["Properties"])
 
     def problems_for_iam(self) -> Iterator[str]:
         """What IAM rejects in the managed policies of the template."""
@@ -75,49 +140,18 @@ class Deployment:
                 for statement in self.resource(logical_id)["PolicyDocument"]["Statement"]:
                     yield from _problems(statement)
 
-    def _value(self, value: Any) -> Any:
-        if isinstance(value, list):
-            return [entry for entry in map(self._value, value) if entry is not _REMOVED]
-        if isinstance(value, str):
-            return _DYNAMIC.sub(self.dynamic, value)
-        if not isinstance(value, dict):
-            return value
-        if len(value) == 1:
-            ((name, argument),) = value.items()
-            if name == "Ref" or name.startswith("Fn::"):
-                return self._function(name, argument)
-        entries = {name: self._value(entry) for name, entry in value.items()}
-        return {name: entry for name, entry in entries.items() if entry is not _REMOVED}
+    def _plain(self, text: str) -> str:
+        return _DYNAMIC.sub(self.dynamic, text)
 
-    def _function(self, name: str, argument: Any) -> Any:
-        if name == "Ref":
-            return self._ref(argument)
-        if name == "Fn::GetAtt":
-            return _SECRET_ARN if self._type(argument[0]) == "AWS::SecretsManager::Secret" else _KEY_ARN
-        if name == "Fn::ImportValue":
-            return _KEY_ARN if "Key" in argument else _SECRET_ARN
-        if name == "Fn::If":
-            return self._value(argument[1] if self._condition(argument[0]) else argument[2])
-        if name == "Fn::Join":
-            entries = argument[1] if isinstance(argument[1], list) else self._value(argument[1])
-            return argument[0].join(map(self._text, entries))
-        if name == "Fn::Split":
-            if isinstance(argument[1], str) and _DYNAMIC.search(argument[1]):
-                raise ValueError(f"{argument[1]} is split before it is resolved")
-            return self._text(argument[1]).split(argument[0])
-        if name == "Fn::Select":
-            return self._value(argument[1])[argument[0]]
-        raise NotImplementedError(name)
+    def _attribute(self, logical_id: str, name: str) -> str:
+        return _SECRET_ARN if self._type(logical_id) == "AWS::SecretsManager::Secret" else _KEY_ARN
 
-    def _text(self, value: Any) -> str:
-        text = self._value(value)
-        if not isinstance(text, str):
-            raise TypeError(f"{value} is not text")
-        return text
+    def _imported(self, export: str) -> str:
+        return _KEY_ARN if "Key" in export else _SECRET_ARN
 
     def _ref(self, name: str) -> Any:
         if name == "AWS::NoValue":
-            return _REMOVED
+            return REMOVED
         if name == "AWS::StackId":
             return f"arn:aws:cloudformation:us-west-2:{ACCOUNT}:stack/App/1"
         if name in _PSEUDO:
@@ -142,7 +176,7 @@ class Deployment:
             return all(map(self._holds, argument))
         if all(isinstance(entry, str) for entry in argument):
             return self.true
-        one, other = map(self._value, argument)
+        one, other = map(self.resolved, argument)
         return bool(one == other)
 
 
