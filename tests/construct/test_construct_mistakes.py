@@ -15,13 +15,7 @@ from aws_cdk import aws_ssm as ssm
 from aws_cdk.assertions import Annotations, Match, Template
 
 from cdk_replicated_secret import ReplicaRegion, ReplicatedSecret, ReplicationProvider
-
-ACCOUNT = "000000000000"
-
-
-def stack_in(region: str, app: cdk.App | None = None, *, cross_region_references: bool = False) -> cdk.Stack:
-    environment = cdk.Environment(account=ACCOUNT, region=region)
-    return cdk.Stack(app or cdk.App(), region, env=environment, cross_region_references=cross_region_references)
+from tests.helpers.cdk_stacks import ACCOUNT, reader, stack_in
 
 
 @pytest.fixture
@@ -37,10 +31,6 @@ def stack(app: cdk.App) -> cdk.Stack:
 @pytest.fixture
 def paris(app: cdk.App) -> cdk.Stack:
     return stack_in("eu-west-3", app)
-
-
-def reader(stack: cdk.Stack) -> iam.Role:
-    return iam.Role(stack, "Reader", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
 
 
 def imported_instance(stack: cdk.Stack) -> rds.IDatabaseInstance:

@@ -15,17 +15,12 @@ from aws_cdk import aws_secretsmanager as sm
 from aws_cdk.assertions import Template
 
 from cdk_replicated_secret import ReplicaRegion, ReplicatedSecret
+from tests.helpers.cdk_stacks import ACCOUNT, reader, stack_in
 
-ACCOUNT = "000000000000"
 ARN = f"arn:aws:secretsmanager:us-west-2:{ACCOUNT}:secret:app/database-AbCdEf"
 IN_PARIS = ARN.replace("us-west-2", "eu-west-3")
 KEY = f"arn:aws:kms:eu-west-3:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 EVERY_KEY = f"arn:aws:kms:eu-west-3:{ACCOUNT}:key/*"
-
-
-def stack_in(region: str, app: cdk.App, *, cross_region_references: bool = False) -> cdk.Stack:
-    environment = cdk.Environment(account=ACCOUNT, region=region)
-    return cdk.Stack(app, region, env=environment, cross_region_references=cross_region_references)
 
 
 @pytest.fixture
@@ -49,10 +44,6 @@ def imported(stack: cdk.Stack) -> sm.ISecret:
 
 def named(stack: cdk.Stack) -> sm.ISecret:
     return sm.Secret.from_secret_name_v2(stack, "Named", "app/database")
-
-
-def reader(stack: cdk.Stack) -> iam.Role:
-    return iam.Role(stack, "Reader", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
 
 
 def plain(value: object) -> object:
