@@ -60,6 +60,23 @@ class Caller:
         """Let time pass."""
         self.account.wait(seconds)
 
+    def until(self, read: Callable[[], T], done: Callable[[T], bool], within: float, every: float) -> T:
+        """Read until ``done``, or until time is over.
+
+        Args:
+            read: reads.
+            done: whether what was read is what is waited for.
+            within: seconds to wait for it.
+            every: seconds between two reads.
+
+        Returns:
+            What was read last.
+        """
+        end = self.now() + within
+        while not done(found := read()) and self.now() < end:
+            self.wait(every)
+        return found
+
     def settle(self, read: Callable[[], T], done: Callable[[T], bool], within: float = SETTLES_WITHIN) -> T:
         """Read until ``done``, or until time is over; then until it has been the same for a while (F25).
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class State(Enum):
@@ -38,6 +42,11 @@ class SkipError(Exception):
 def settled(value: Enum, did: str) -> Finding:
     """An unknown has this value."""
     return Finding(State.SETTLED, did, value)
+
+
+def settled_by(values: Mapping[T, Enum], seen: T, did: str) -> Finding:
+    """An unknown has the value that belongs to what was seen; if none does, AWS did what no dialect has."""
+    return settled(values[seen], did) if seen in values else unexpected(did)
 
 
 def unexpected(did: str) -> Finding:

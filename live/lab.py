@@ -64,11 +64,14 @@ class Lab(Caller):
         policy = key_policy(self.partition(), account, *statements)
         made = self.need("kms", "create_key", region, Policy=policy, Description=f"{PREFIX} {self.account.run}")
         arn = str(made["KeyMetadata"]["Arn"])
-        end = self.now() + KEY_COUNTS_WITHIN
-        while (reply := self.call("kms", "describe_key", region, KeyId=arn)).code:
-            if self.now() >= end:
-                raise SkipError(f"the key cannot be used: {reply.words}")
-            self.wait(LOOK_SELDOM)
+        reply = self.until(
+            lambda: self.call("kms", "describe_key", region, KeyId=arn),
+            lambda reply: not reply.code,
+            KEY_COUNTS_WITHIN,
+            LOOK_SELDOM,
+        )
+        if reply.code:
+            raise SkipError(f"the key cannot be used: {reply.words}")
         return arn
 
     def identity(self) -> str:
@@ -92,14 +95,14 @@ class Lab(Caller):
         Raises:
             SkipError: If it cannot be made, or takes too long.
         """
-        end = self.now() + STACK_WITHIN
-        while True:
-            made = self.need("cloudformation", "describe_change_set", StackName=stack, ChangeSetName=name)
-            if made["Status"] == "CREATE_COMPLETE":
-                return
-            if self.now() >= end or made["Status"] == "FAILED":
-                raise SkipError(f"the change set is {made['Status']}: {made.get('StatusReason', '')}")
-            self.wait(LOOK_OFTEN)
+        made = self.until(
+            lambda: self.need("cloudformation", "describe_change_set", StackName=stack, ChangeSetName=name),
+            lambda made: made["Status"] in ("CREATE_COMPLETE", "FAILED"),
+            STACK_WITHIN,
+            LOOK_OFTEN,
+        )
+        if made["Status"] != "CREATE_COMPLETE":
+            raise SkipError(f"the change set is {made['Status']}: {made.get('StatusReason', '')}")
 
     def stack_until(self, name: str, status: str) -> None:
         """Wait for a stack.
@@ -107,14 +110,14 @@ class Lab(Caller):
         Raises:
             SkipError: If it gets into another state, or takes too long.
         """
-        found = ""
-        end = self.now() + STACK_WITHIN
-        while found != status:
-            (stack,) = self.need("cloudformation", "describe_stacks", StackName=name)["Stacks"]
-            found = stack["StackStatus"]
-            if self.now() >= end or found.endswith(("FAILED", "ROLLBACK_COMPLETE")):
-                raise SkipError(f"the stack {name} is {found} and not {status}")
-            self.wait(LOOK_OFTEN)
+        found = self.until(
+            lambda: str(self.need("cloudformation", "describe_stacks", StackName=name)["Stacks"][0]["StackStatus"]),
+            lambda found: found == status or found.endswith(("FAILED", "ROLLBACK_COMPLETE")),
+            STACK_WITHIN,
+            LOOK_OFTEN,
+        )
+        if found != status:
+            raise SkipError(f"the stack {name} is {found} and not {status}")
 
     def role(self, statement: Mapping[str, Any]) -> str:
         """A new role with this policy, which the caller can assume: its ARN."""
@@ -134,16 +137,16 @@ class Lab(Caller):
             SkipError: If the role cannot be assumed.
         """
         given = {"Policy": _document(*limits)} if limits else {}
-        end = self.now() + SETTLES_WITHIN
-        while True:
-            reply = self.call("sts", "assume_role", RoleArn=role, RoleSessionName=PREFIX, **given)
-            if not reply.code:
-                told = reply.answer["Credentials"]
-                names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
-                return {name: str(told[name]) for name in names}
-            if self.now() >= end:
-                raise SkipError(f"the role cannot be assumed: {reply.words}")
-            self.wait(LOOK_SELDOM)
+        reply = self.until(
+            lambda: self.call("sts", "assume_role", RoleArn=role, RoleSessionName=PREFIX, **given),
+            lambda reply: not reply.code,
+            SETTLES_WITHIN,
+            LOOK_SELDOM,
+        )
+        if reply.code:
+            raise SkipError(f"the role cannot be assumed: {reply.words}")
+        names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
+        return {name: str(reply.answer["Credentials"][name]) for name in names}
 
 
 def key_policy(partition: str, account: str, *statements: Mapping[str, Any]) -> str:

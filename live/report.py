@@ -199,10 +199,13 @@ def _words(spread: Mapping[str, float]) -> str:
     return f"min {spread['min']}, median {spread['median']}, max {spread['max']} ({spread['count']} times)"
 
 
+def outcome(row: _Row) -> str:
+    """What a row turned out to be, in a word or two."""
+    return str(row["value"] or ("holds" if row["state"] == State.SETTLED.value else row["state"]))
+
+
 def _value(row: _Row) -> str:
-    if row["value"]:
-        return f"**{row['value']}**"
-    return "holds" if row["state"] == State.SETTLED.value else str(row["state"])
+    return f"**{outcome(row)}**" if row["value"] else outcome(row)
 
 
 def _cell(text: str) -> str:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from .finding import State
 from .redact import redact
-from .report import Report
+from .report import Report, outcome
 from .run import Result
 
 _STYLES = {
@@ -46,8 +46,7 @@ class Terminal:
         """The report's table, and its verdict."""
         table = Table("row", "", "what AWS did", title=f"{report.data['home']}, {report.data['when']}")
         for row in report.rows:
-            value = row["value"] or ("holds" if row["state"] == State.SETTLED.value else row["state"])
-            table.add_row(row["row"], Text(value, style=_STYLES[row["state"]]), Text(row["did"]))
+            table.add_row(row["row"], Text(outcome(row), style=_STYLES[row["state"]]), Text(row["did"]))
         self._console.print(table)
         for what, spread in report.data["timings"].items():
             self.say([f"Seconds until {what}: min {spread['min']}, median {spread['median']}, max {spread['max']}"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from live.caller import QUIET
-from live.finding import Finding, moot, settled, unexpected
+from live.finding import Finding, moot, settled, settled_by, unexpected
 from live.lab import Lab
 from live.secret import entry_of, said
 from local.secrets_manager.dialect import FailedAgain, Order, OtherKey, SameKeyAgain, WhileRemoving
@@ -18,7 +18,7 @@ def u1(lab: Lab) -> Finding:
     reply = secret.replicate(lab.first)
     if reply.code:
         errors = {value.value: value for value in (SameKeyAgain.INVALID_PARAMETER, SameKeyAgain.INVALID_REQUEST)}
-        return settled(errors[reply.code], reply.words) if reply.code in errors else unexpected(reply.words)
+        return settled_by(errors, reply.code, reply.words)
     entries = lab.trace(lambda: secret.entry(lab.first), lambda entry: entry.get("Status") != "InProgress")
     statuses = [entry.get("Status") for entry in (entry_of(reply, lab.first), *entries)]
     if statuses[-1] != "InSync":
@@ -34,7 +34,7 @@ def u2(lab: Lab) -> Finding:
     secret = lab.replicated()
     reply = secret.replicate(lab.first, key=key)
     if reply.code:
-        return settled(OtherKey.ERROR, reply.words) if reply.code == OtherKey.ERROR.value else unexpected(reply.words)
+        return settled_by({OtherKey.ERROR.value: OtherKey.ERROR}, reply.code, reply.words)
     entry = secret.settled(lab.first)
     used = lab.settle(lambda: secret.describe(lab.first).answer.get("KmsKeyId"), bool)
     changed = (entry.get("KmsKeyId") == key, used == key)

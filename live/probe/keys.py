@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from live.finding import Finding, settled, unexpected
+from live.finding import Finding, settled, settled_by, unexpected
 from live.lab import Lab, key_policy
 from live.secret import said
 from local.secrets_manager.dialect import DecryptContext, KeyDenied
@@ -21,10 +21,9 @@ def u10(lab: Lab) -> Finding:
     secret = lab.secret()
     reply = secret.replicate(lab.first, key=key)
     if reply.code:
-        known = reply.code == KeyDenied.ERROR.value
-        return settled(KeyDenied.ERROR, reply.words) if known else unexpected(reply.words)
+        return settled_by({KeyDenied.ERROR.value: KeyDenied.ERROR}, reply.code, reply.words)
     entry = secret.settled(lab.first)
-    return settled(KeyDenied.FAILED, said(entry)) if entry.get("Status") == "Failed" else unexpected(said(entry))
+    return settled_by({"Failed": KeyDenied.FAILED}, entry.get("Status", ""), said(entry))
 
 
 def u18(lab: Lab) -> Finding:

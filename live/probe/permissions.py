@@ -86,6 +86,5 @@ def _counts(lab: Lab, secret: Secret, role: str) -> bool:
 
 
 def _allow(secret: Secret, *actions: str) -> Mapping[str, Any]:
-    everywhere = secret.arn.replace(f":{secret.region}:", ":*:", 1)
     names = [f"secretsmanager:{action}" for action in actions]
-    return {"Effect": "Allow", "Action": names, "Resource": everywhere}
+    return {"Effect": "Allow", "Action": names, "Resource": secret.arn_in("*")}

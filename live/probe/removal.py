@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from live.caller import SETTLES_WITHIN
-from live.finding import Finding, moot, settled, unexpected
+from live.finding import Finding, moot, settled, settled_by, unexpected
 from live.lab import Lab
 from live.secret import GONE_WITHIN, said
 from local.secrets_manager.dialect import AfterStop, PromotedRemoved, RemoveAbsent, RemovedReplica, RemoveFailed
@@ -14,8 +14,7 @@ def u4(lab: Lab) -> Finding:
     reply = lab.secret().remove(lab.first)
     if not reply.code:
         return settled(RemoveAbsent.IGNORED, "the call was accepted")
-    known = reply.code == RemoveAbsent.ERROR.value
-    return settled(RemoveAbsent.ERROR, reply.words) if known else unexpected(reply.words)
+    return settled_by({RemoveAbsent.ERROR.value: RemoveAbsent.ERROR}, reply.code, reply.words)
 
 
 def u9(lab: Lab) -> Finding:
@@ -26,7 +25,7 @@ def u9(lab: Lab) -> Finding:
     values = {None: AfterStop.GONE, "Failed": AfterStop.FAILED, "InSync": AfterStop.IN_SYNC}
     status = entry.get("Status")
     did = f"the entry was {said(entry)}"
-    return settled(values[status], did) if status in values else unexpected(did)
+    return settled_by(values, status, did)
 
 
 def u11(lab: Lab) -> Finding:
@@ -77,4 +76,4 @@ def u16(lab: Lab) -> Finding:
         return unexpected(f"the replica was still there after {GONE_WITHIN:g} s")
     code = lab.settle(lambda: secret.describe(lab.first, role).code, bool, within=SETTLES_WITHIN)
     values = {value.value: value for value in RemovedReplica}
-    return settled(values[code], code) if code in values else unexpected(code or "it is described still")
+    return settled_by(values, code, code or "it is described still")

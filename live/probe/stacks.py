@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from live.finding import Finding, settled, unexpected
+from live.finding import Finding, settled, settled_by, unexpected
 from live.lab import Lab
 from live.secret import Secret, said
 from local.secrets_manager.dialect import Imported, SystemTags
@@ -65,8 +65,7 @@ def u17(lab: Lab) -> Finding:
     found, entry = lab.settle(lambda: (_tags(secret, lab.home), secret.entry(lab.first)), bool)
     did = f"the tag {'stayed' if _FOREIGN_TAG in found else 'was removed'}, the replica's entry is {said(entry)}"
     values = {(True, True): Imported.STAY, (False, False): Imported.REMOVED}
-    value = values.get((_FOREIGN_TAG in found, bool(entry)))
-    return settled(value, did) if value else unexpected(did)
+    return settled_by(values, (_FOREIGN_TAG in found, bool(entry)), did)
 
 
 def _tags(secret: Secret, region: str) -> frozenset[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from live.account import PREFIX
-from live.caller import QUIET
-from live.finding import Finding, SkipError, settled, unexpected
+from live.caller import LOOK_SELDOM, QUIET
+from live.finding import Finding, SkipError, settled, settled_by, unexpected
 from live.lab import Lab
 from live.secret import Secret, said
 from local.secrets_manager.dialect import BadRegion, DeletedThere, NoValue, ServiceManaged
@@ -51,7 +51,7 @@ def u6(lab: Lab) -> Finding:
     statuses, words = zip(*outcomes, strict=True)
     did = f"without force: {words[0]}; with it: {words[1]}"
     values = {("Failed", "Failed"): DeletedThere.FAILED, ("Failed", "InSync"): DeletedThere.FORCE_TAKES_IT}
-    return settled(values[statuses], did) if statuses in values else unexpected(did)
+    return settled_by(values, statuses, did)
 
 
 def u7(lab: Lab) -> Finding:
@@ -64,7 +64,7 @@ def u7(lab: Lab) -> Finding:
     values = {"InSync": NoValue.IN_SYNC, "InProgress": NoValue.IN_PROGRESS, "Failed": NoValue.FAILED}
     status = entry.get("Status", "")
     did = f"after {_STAYS_AFTER:g} s the entry was {said(entry)}" if status == "InProgress" else said(entry)
-    return settled(values[status], did) if status in values else unexpected(did)
+    return settled_by(values, status, did)
 
 
 def u8(lab: Lab) -> Finding:
@@ -72,29 +72,32 @@ def u8(lab: Lab) -> Finding:
     secret = _managed(lab)
     reply = secret.replicate(lab.first)
     if reply.code:
-        known = reply.code == ServiceManaged.ERROR.value
-        return settled(ServiceManaged.ERROR, reply.words) if known else unexpected(reply.words)
+        return settled_by({ServiceManaged.ERROR.value: ServiceManaged.ERROR}, reply.code, reply.words)
     entry = secret.settled(lab.first)
-    return settled(ServiceManaged.ALLOWED, said(entry)) if entry.get("Status") == "InSync" else unexpected(said(entry))
+    return settled_by({"InSync": ServiceManaged.ALLOWED}, entry.get("Status", ""), said(entry))
 
 
 def _managed(lab: Lab) -> Secret:
     cluster = f"{PREFIX}-{lab.account.run}"
-    made = lab.need(
+    lab.need(
         "rds",
         "create_db_cluster",
         DBClusterIdentifier=cluster,
         Engine="aurora-postgresql",
         MasterUsername="live",
         ManageMasterUserPassword=True,
-    )["DBCluster"]
-    end = lab.now() + _CLUSTER_WITHIN
-    while made.get("MasterUserSecret", {}).get("SecretStatus") != "active":
-        if lab.now() >= end:
-            raise SkipError(f"the cluster's secret was not active after {_CLUSTER_WITHIN:g} s")
-        lab.wait(5)
-        (made,) = lab.need("rds", "describe_db_clusters", DBClusterIdentifier=cluster)["DBClusters"]
-    arn = made["MasterUserSecret"]["SecretArn"]
+    )
+    managed = lab.until(
+        lambda: lab.need("rds", "describe_db_clusters", DBClusterIdentifier=cluster)["DBClusters"][0].get(
+            "MasterUserSecret", {}
+        ),
+        lambda managed: managed.get("SecretStatus") == "active",
+        _CLUSTER_WITHIN,
+        LOOK_SELDOM,
+    )
+    if managed.get("SecretStatus") != "active":
+        raise SkipError(f"the cluster's secret was not active after {_CLUSTER_WITHIN:g} s")
+    arn = managed["SecretArn"]
     tags = [{"Key": key, "Value": value} for key, value in lab.account.tag.items()]
     lab.need("secretsmanager", "tag_resource", SecretId=arn, Tags=tags)
     return Secret(lab, arn, arn.rpartition(":")[2][:-7], lab.home)
