@@ -27,7 +27,7 @@ _DYNAMIC_REFERENCE = "{{resolve:"
 # Dynamic references that CloudFormation does not resolve in custom resources.
 _SECURE = ("{{resolve:ssm-secure:", "{{resolve:secretsmanager:")
 NOT_RESOLVED = "a dynamic reference that a custom resource gets unresolved: use one of another type"
-# What the CDK has for the value of a look-up until it has looked.
+# What the CDK returns for a look-up until its CLI has found the value.
 _LOOK_UP = "dummy-value-for-"
 # The other types are those of SSM, whose values are never blank.
 _TEXT = "String"
@@ -35,7 +35,7 @@ _IS_GIVEN = "IsGiven"
 
 
 def is_known(text: str) -> bool:
-    """Whether text can be checked: it is neither a token nor a dynamic reference, nor does it wait for a look-up."""
+    """Whether text is known at synthesis: no token, no dynamic reference and no placeholder of a look-up."""
     return not (Token.is_unresolved(text) or _DYNAMIC_REFERENCE in text or _LOOK_UP in text)
 
 
@@ -114,7 +114,7 @@ def blank_parameter(text: str) -> CfnParameter | None:
 
 
 def parameter_elsewhere(stack: Stack, text: str) -> str | None:
-    """What is wrong with a parameter that may be blank, if it is of another stack: no condition can ask it."""
+    """The problem with a parameter of another stack that may be blank: a condition cannot refer to it."""
     parameter = blank_parameter(text)
     if parameter is None or _is_in(stack, parameter):
         return None
