@@ -114,12 +114,15 @@ def advice_for(message: str, *, force: bool = False) -> Advice:
 
 
 def _name_taken(region: str, name: str | None, *, force: bool) -> Advice:
-    """A secret that is scheduled for deletion keeps its name until then (U6)."""
-    command = delete_command(region or "REGION", name or "NAME")
-    delete = f"delete that secret, which loses its value (run {command}, even if it is scheduled for deletion already)"
-    if force:
-        return Advice(_FEW, f"{delete}: it could not be overwritten")
-    return Advice(0, f"{delete}, or set ForceOverwriteReplicaSecret to true to overwrite it")
+    """A secret that is scheduled for deletion keeps its name (U6). The function's role may not see whether it is."""
+    place = f"--region {region or 'REGION'} --secret-id {name or 'NAME'}"
+    delete = f"delete that secret, which loses its value (run {delete_command(region or 'REGION', name or 'NAME')})"
+    overwrite = ": it could not be overwritten" if force else ", or set ForceOverwriteReplicaSecret to true"
+    scheduled = (
+        "If it is scheduled for deletion, the same command deletes it now, and this one restores it, to save its value "
+        f"first (aws secretsmanager restore-secret {place})"
+    )
+    return Advice(_FEW if force else 0, f"{delete}{overwrite}. {scheduled}")
 
 
 def delete_command(region: str, secret_id: str) -> str:

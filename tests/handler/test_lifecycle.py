@@ -93,6 +93,24 @@ def test_a_name_that_exists_fails_immediately_with_advice(world: World) -> None:
     assert world.clock.now() - started < 30
 
 
+@pytest.mark.parametrize("saved_first", [False, True])
+def test_a_name_of_a_secret_that_is_scheduled_for_deletion_is_freed_by_the_commands_in_the_reason(
+    world: World, saved_first: bool
+) -> None:
+    world.create(region="eu-west-3")
+    there = world.client("eu-west-3")
+    there.delete_secret(SecretId="app/database")
+    reason = world.fail(event())
+    if saved_first:
+        assert "aws secretsmanager restore-secret --region eu-west-3 --secret-id app/database" in reason
+        there.restore_secret(SecretId="app/database")
+        assert there.get_secret_value(SecretId="app/database")["SecretString"]
+    command = "aws secretsmanager delete-secret --region eu-west-3 --secret-id app/database"
+    assert f"{command} --force-delete-without-recovery" in reason
+    there.delete_secret(SecretId="app/database", ForceDeleteWithoutRecovery=True)
+    assert status_of(world.succeed(event())) == {"eu-west-3": "InSync"}
+
+
 def test_every_failing_region_is_named(world: World) -> None:
     world.create(region="eu-west-3")
     world.create(region="us-east-1")
