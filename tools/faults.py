@@ -43,11 +43,10 @@ PARIS, VIRGINIA, MUMBAI, MONTREAL = "eu-west-3", "us-east-1", "ap-south-1", "ca-
 VALUE = "hunter2"
 # Seconds until CloudFormation gives a request up, in place of its hour.
 PATIENCE = 120
-# How many lives there are at once.
-AT_ONCE = 5
+# Lives for each fault, all at once.
+LIVES = 10
 _DONE = ("COMPLETE", "FAILED")
 _TAG = "cdk-replicated-secret:"
-_LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ FAULTS = (
     Fault("the ResponseURL returns 503 to 50 %", _to_cloudformation(_says("SlowDown", 503))),
     Fault("the ResponseURL returns 403 to 50 %", _to_cloudformation(_says("AccessDenied", 403))),
     Fault("the ResponseURL resets every connection", _to_cloudformation({"reset": True}, 1.0)),
-    Fault("Lambda killed every 3 s", kills=True),
+    Fault("a Lambda killed every second", kills=True),
 )
 
 
@@ -241,11 +240,11 @@ class Microburst:
 
 @contextlib.contextmanager
 def killing(aws: LocalAws, killed: list[int]) -> Iterator[None]:
-    """Kill a Lambda about every three seconds, at random."""
+    """Kill a Lambda about every second, at random."""
     over, chance = threading.Event(), random.Random(0)
 
     def kill() -> None:
-        while not over.wait(chance.uniform(2, 4)):
+        while not over.wait(chance.uniform(0.5, 1.5)):
             listed = subprocess.run(["ps", "-eo", "pid=,pgid="], capture_output=True, text=True, check=True).stdout
             group = [int(pid) for pid, leader in map(str.split, listed.splitlines()) if int(leader) == aws.pid]
             if lambdas := [pid for pid in group if pid != aws.pid]:
@@ -266,14 +265,15 @@ def main() -> None:
     """Run all lives, and write the page."""
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
     parser.add_argument("--only", default="", help="faults whose name has this in it; the page is not written")
-    parser.add_argument("--runs", type=int, default=AT_ONCE, help="lives for each fault")
+    parser.add_argument("--runs", type=int, default=LIVES, help="lives for each fault")
     arguments = parser.parse_args()
     chosen = [fault for fault in FAULTS if arguments.only in fault.name]
     if not chosen:
         parser.error(f"no fault's name has {arguments.only!r} in it; there are: {', '.join(f.name for f in FAULTS)}")
     front, back = free_port(), free_port()
     burst = Microburst(front, back)
-    rows, lost = [], 0
+    rows, seen, lost = [], [], 0
+    print(f"{len(chosen)} faults, {arguments.runs} lives for each: about {2 * len(chosen)} minutes.", flush=True)
     try:
         with LocalAws(speed=20, port=back, behind=front) as aws:
             lives = Lives(aws, provider(aws))
@@ -284,14 +284,15 @@ def main() -> None:
                 meanwhile = killing(aws, killed) if fault.kills else contextlib.nullcontext()
                 ended = _run(lives, burst, fault, names, meanwhile)
                 seconds, struck = time.monotonic() - started, burst.fired() - before + len(killed)
-                row, wrong = _row(fault, ended, struck)
+                rows.append(_row(fault, ended, struck))
+                seen += _seen(fault, ended)
+                wrong = [problem for life in ended for problem in life.lost]
                 lost += len(wrong)
-                rows.append(row)
-                print(f"{row}  {seconds:.0f} s", *wrong, sep="\n", flush=True)
+                print(f"{rows[-1]}  {seconds:.0f} s", *wrong, sep="\n", flush=True)
     finally:
         burst.stop()
     if not arguments.only:
-        _write(rows)
+        _write(rows, seen)
     sys.exit(1 if lost else 0)
 
 
@@ -302,7 +303,7 @@ def _run(
     for name in names:
         lives.before(name)
     burst.rules(fault.rules)
-    with meanwhile, ThreadPoolExecutor(AT_ONCE) as threads:
+    with meanwhile, ThreadPoolExecutor(len(names)) as threads:
         ended = list(threads.map(lives.live, names))
     burst.rules([])
     for name, life in zip(names, ended, strict=True):
@@ -310,24 +311,32 @@ def _run(
     return ended
 
 
-def _row(fault: Fault, ended: list[Life], struck: int) -> tuple[str, list[str]]:
-    wrong = [problem for life in ended for problem in life.lost]
+def _row(fault: Fault, ended: list[Life], struck: int) -> str:
     survived, lost = sum(life.survived for life in ended), sum(bool(life.lost) for life in ended)
-    said = Counter(_short(reason) for life in ended for reason in life.reasons)
-    seen = "; ".join(f"{reason} ({count})" for reason, count in said.most_common(3)) or "nothing"
-    return f"| {fault.name} | {struck} | {len(ended)} | {survived} | {lost} | {seen} |", wrong
+    return f"| {fault.name} | {struck} | {len(ended)} | {survived} | {lost} |"
 
 
-def _short(reason: str) -> str:
-    """A reason without the names that differ from life to life, and without what would break the table."""
-    words = re.sub(r"life-\d+-\d+(-\w{6})?", "...", reason).replace("|", "/").replace("\n", " ")
-    return words if len(words) <= _LONGEST else words[:_LONGEST] + " [...]"
+def _seen(fault: Fault, ended: list[Life]) -> list[str]:
+    """The reason that most of the failed operations gave, as a list item; none if none failed."""
+    said = Counter(_general(reason) for life in ended for reason in life.reasons)
+    if not said:
+        return []
+    [(reason, count)] = said.most_common(1)
+    return [f"- *{fault.name}*: {count} of {said.total()} failed operations said\n  `{reason}`"]
 
 
-def _write(rows: list[str]) -> None:
+def _general(reason: str) -> str:
+    """A reason without what differs from life to life: names, seconds, and which Regions had come how far."""
+    words = re.sub(r"(arn:aws:secretsmanager:[\w-]+:\d+:secret:)?life-\d+-\d+(-\w{6})?", "SECRET", reason)
+    words = re.sub(r"after \d+ s", "after N s", words)
+    return re.sub(r"\b(\w+-\w+-\d (absent|InSync|InProgress|no response)(; )?)+", "REGION STATUS; ...", words)
+
+
+def _write(rows: list[str], seen: list[str]) -> None:
     head = PAGE.read_text().partition("| fault |")[0]
-    columns = ("| fault | injected | lives | survived | lost | what the user saw |", "|---|---|---|---|---|---|")
-    PAGE.write_text(head + "\n".join((*columns, *rows, "", stamp(*SOURCES))) + "\n")
+    columns = ("| fault | injected | lives | survived | lost |", "|---|---|---|---|---|")
+    said = ("", "## What the user saw", "", *seen, "")
+    PAGE.write_text(head + "\n".join((*columns, *rows, *said, stamp(*SOURCES))) + "\n")
 
 
 if __name__ == "__main__":
