@@ -22,8 +22,8 @@ from tests.helpers.histories import Histories
 from tests.helpers.hostile_events import check, events
 
 PROCESSES = 2
-# In a round.
-HISTORIES, EVENTS = 250, 2000
+# Of each in a round.
+HISTORIES, EVENTS = 250, 250
 # In a history, at most.
 STEPS = 12
 

@@ -17,4 +17,4 @@ def test_histories() -> None:
         command, cwd=ROOT, env=os.environ | {"PYTHONPATH": path}, text=True, capture_output=True, check=False
     )
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr
-    assert "8 rounds of 250 histories and 2000 events, 0 failed" in done.stdout
+    assert "8 rounds of 250 histories and 250 events, 0 failed" in done.stdout
