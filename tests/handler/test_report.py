@@ -29,7 +29,7 @@ def test_a_delete_counts_the_regions_that_it_could_not_ask(world: World) -> None
     world.succeed(event("Delete", PhysicalResourceId=world.arn))
     assert world.metrics == {"ReplicasUnverified": 1}
     (warning,) = [keys for line, keys in world.log.lines if "could not verify" in line]
-    assert (warning["region"], warning["action"]) == ("eu-west-3", "UNTAG")
+    assert (warning["region"], warning["action"], warning["secret"]) == ("eu-west-3", "UNTAG", world.arn)
 
 
 def test_every_region_that_could_not_be_asked_counts_and_a_promoted_one_does_not(world: World) -> None:
