@@ -12,6 +12,7 @@ import pytest
 
 from bench.monitor import Crowd
 from bench.process import limit
+from bench.report import Section, table
 from local.clock import SystemClock
 from local.secrets_manager import Delays, SecretsManager
 from replication_monitor.model import Kind, Rules
@@ -52,3 +53,18 @@ def test_the_crowd_is_as_many_secrets_as_it_should_be() -> None:
         found = [finding for findings in scan.run() for finding in findings]
     assert scan.checked == len({finding.arn for finding in found}) == 150
     assert [finding.kind for finding in found] == [Kind.IN_SYNC] * 300
+
+
+def test_a_plot_names_what_is_not_true() -> None:
+    plot = Section(
+        *("ways", "Ways", "", ("way",), [], {}, "seconds"),
+        series={"CREATE_COMPLETE": {"ours": 3.0, "theirs": None}, "not true": {"ours": None, "theirs": 1.0}},
+    ).plot()
+    assert b"CREATE_COMPLETE" in plot
+    assert b"not true" in plot
+
+
+def test_a_second_table_comes_after_the_plot() -> None:
+    more = "\n".join(table(("way", "lines"), [("ours", "8")]))
+    written = Section("ways", "Ways", "", ("way",), [("ours",)], {"ours": 1.0}, "seconds", more=more).markdown()
+    assert written.index("| ours |\n") < written.index("ways.svg") < written.index("| ours | 8 |")
