@@ -32,6 +32,16 @@ def test_a_delete_counts_the_regions_that_it_could_not_ask(world: World) -> None
     assert (warning["region"], warning["action"], warning["secret"]) == ("eu-west-3", "UNTAG", world.arn)
 
 
+def test_a_region_that_does_not_respond_for_half_a_minute_is_asked_again(world: World) -> None:
+    world.succeed(event(regions=("eu-west-3", "us-east-1")))
+    world.fail_calls("describe eu-west-3", DENIED, seconds=30)
+    started = world.clock.now()
+    world.succeed(event("Delete", PhysicalResourceId=world.arn))
+    assert world.clock.now() - started > 30
+    assert world.metrics == {}
+    assert not [line for line, _ in world.log.lines if "could not verify" in line]
+
+
 def test_every_region_that_could_not_be_asked_counts_and_a_promoted_one_does_not(world: World) -> None:
     regions = ("ap-south-1", "eu-west-3", "us-east-1")
     world.succeed(event(regions=regions))
