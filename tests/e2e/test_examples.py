@@ -132,6 +132,19 @@ def test_two_stacks_add_their_permissions_to_one_function(assemblies: dict[str, 
         assert "AWS::StackId" in json.dumps(policy["PolicyDocument"])
 
 
+def test_the_monitor_has_alarms_that_notify_the_topic_and_a_dashboard(assemblies: dict[str, Path]) -> None:
+    example = Assembly(assemblies["monitor"])
+    (topic,) = [name for name, r in example.stacks["Monitor"]["Resources"].items() if r["Type"] == "AWS::SNS::Topic"]
+    alarms = example.resources("AWS::CloudWatch::Alarm")
+    assert {json.dumps(alarm[kind]) for alarm in alarms for kind in ("AlarmActions", "OKActions")} == {
+        json.dumps([{"Ref": topic}])
+    }
+    (rule,) = example.resources("AWS::Events::Rule")
+    assert rule["ScheduleExpression"] == "rate(30 minutes)"
+    (dashboard,) = example.resources("AWS::CloudWatch::Dashboard")
+    assert "ReplicasPromoted" in json.dumps(dashboard)
+
+
 def test_the_page_names_every_example() -> None:
     page = (FOLDER / "README.md").read_text()
     assert [name for name in EXAMPLES if f"[{name}]({name}/app.py)" not in page] == []
@@ -244,3 +257,12 @@ def test_two_stacks_share_a_function_and_take_their_replicas_with_them(
     cdk.run("destroy", "--all", "--force", "--app", str(assemblies["one_provider"]))
     left = {secret["ARN"] for secret in aws.client("secretsmanager", PARIS).list_secrets()["SecretList"]}
     assert not left & {arn.replace(REGION, PARIS) for arn in arns}
+
+
+@pytest.mark.e2e
+def test_the_monitors_function_finds_the_replica_in_sync(aws: LocalAws, deployments: dict[str, Future[str]]) -> None:
+    deployments["monitor"].result()
+    function = outputs(aws, "Monitor")["MonitorName"]
+    counted = json.load(aws.client("lambda").invoke(FunctionName=function)["Payload"])
+    assert counted["SecretsChecked"] >= 1
+    assert counted["ReplicasInSync"] >= 1
