@@ -55,7 +55,7 @@ soak: setup ## Run randomized stack histories and events for MINUTES (10; SEED=.
 mutants: setup ## Change the handler in small ways: every mutant must be caught (ONLY="plan apply")
 	@$(BIN)/python -m tools.mutants $(ONLY)
 
-faults: setup build/microburst-venv/done ## Inject network faults into whole stack life cycles, and write docs/design/reliability.md (40 minutes; ONLY=... injects some)
+faults: setup build/microburst-venv/done ## Inject network faults into whole stack life cycles, and write docs/design/reliability.md (25 minutes; ONLY=... injects some)
 	@PYTHONPATH=handler:constructs:packaging $(BIN)/python -m tools.faults $(if $(ONLY),--only "$(ONLY)")
 
 bench: setup ## Compare speed and size with the alternatives, and write docs/design/benchmarks.md (15 minutes; ONLY=... runs one)

@@ -23,6 +23,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,8 @@ PARIS, VIRGINIA, MUMBAI, MONTREAL = "eu-west-3", "us-east-1", "ap-south-1", "ca-
 VALUE = "hunter2"
 # Seconds until CloudFormation gives a request up, in place of its hour.
 PATIENCE = 120
-# Lives for each fault, all at once.
-LIVES = 10
+# Lives for each fault, all at once: they mostly wait.
+LIVES, FAULTS_AT_ONCE = 10, 2
 _DONE = ("COMPLETE", "FAILED")
 _TAG = "cdk-replicated-secret:"
 
@@ -270,30 +271,30 @@ def main() -> None:
     chosen = [fault for fault in FAULTS if arguments.only in fault.name]
     if not chosen:
         parser.error(f"no fault's name has {arguments.only!r} in it; there are: {', '.join(f.name for f in FAULTS)}")
-    front, back = free_port(), free_port()
+    print(f"{len(chosen)} faults, {arguments.runs} lives for each: about {len(chosen)} minutes.", flush=True)
+    with ThreadPoolExecutor(FAULTS_AT_ONCE) as threads:
+        tried = list(threads.map(partial(_try, arguments.runs), chosen))
+    if not arguments.only:
+        _write([row for row, _, _ in tried], [item for _, seen, _ in tried for item in seen])
+    sys.exit(1 if any(wrong for _, _, wrong in tried) else 0)
+
+
+def _try(runs: int, fault: Fault) -> tuple[str, list[str], list[str]]:
+    """The fault's row, what the user saw, and what was lost. Each fault has a local AWS of its own."""
+    started, front, back = time.monotonic(), free_port(), free_port()
     burst = Microburst(front, back)
-    rows, seen, lost = [], [], 0
-    print(f"{len(chosen)} faults, {arguments.runs} lives for each: about {2 * len(chosen)} minutes.", flush=True)
+    killed: list[int] = []
+    names = [f"life-{run}" for run in range(runs)]
     try:
         with LocalAws(speed=20, port=back, behind=front) as aws:
-            lives = Lives(aws, provider(aws))
-            for number, fault in enumerate(chosen):
-                started, before = time.monotonic(), burst.fired()
-                killed: list[int] = []
-                names = [f"life-{number}-{run}" for run in range(arguments.runs)]
-                meanwhile = killing(aws, killed) if fault.kills else contextlib.nullcontext()
-                ended = _run(lives, burst, fault, names, meanwhile)
-                seconds, struck = time.monotonic() - started, burst.fired() - before + len(killed)
-                rows.append(_row(fault, ended, struck))
-                seen += _seen(fault, ended)
-                wrong = [problem for life in ended for problem in life.lost]
-                lost += len(wrong)
-                print(f"{rows[-1]}  {seconds:.0f} s", *wrong, sep="\n", flush=True)
+            meanwhile = killing(aws, killed) if fault.kills else contextlib.nullcontext()
+            ended = _run(Lives(aws, provider(aws)), burst, fault, names, meanwhile)
+            row = _row(fault, ended, burst.fired() + len(killed))
     finally:
         burst.stop()
-    if not arguments.only:
-        _write(rows, seen)
-    sys.exit(1 if lost else 0)
+    wrong = [problem for life in ended for problem in life.lost]
+    print(f"{row}  {time.monotonic() - started:.0f} s", *wrong, sep="\n", flush=True)
+    return row, _seen(fault, ended), wrong
 
 
 def _run(
@@ -327,7 +328,7 @@ def _seen(fault: Fault, ended: list[Life]) -> list[str]:
 
 def _general(reason: str) -> str:
     """A reason without what differs from life to life: names, seconds, and which Regions had come how far."""
-    words = re.sub(r"(arn:aws:secretsmanager:[\w-]+:\d+:secret:)?life-\d+-\d+(-\w{6})?", "SECRET", reason)
+    words = re.sub(r"(arn:aws:secretsmanager:[\w-]+:\d+:secret:)?life-\d+(-\w{6})?", "SECRET", reason)
     words = re.sub(r"after \d+ s", "after N s", words)
     return re.sub(r"\b(\w+-\w+-\d (absent|InSync|InProgress|no response)(; )?)+", "REGION STATUS; ...", words)
 
