@@ -83,6 +83,41 @@ def test_a_resource_does_not_join_an_owner_that_left_moments_ago() -> None:
         assert world.tags() == {"eu-west-3": "adopted by One"}
 
 
+def test_a_create_moments_after_its_delete_makes_no_replica_under_the_tag_that_is_gone() -> None:
+    """It either sees that the tag is gone, or takes that for a Delete of itself."""
+    outcomes = set()
+    for world in lagging(FEW):
+        world.succeed(event())
+        world.succeed(event("Delete", PhysicalResourceId=world.arn))
+        failed = world.serve(event()).reason
+        outcomes.add(bool(failed))
+        if failed:
+            assert "has disappeared: this resource was deleted" in failed
+            assert world.journal.writes == []
+        assert world.tags() == ({} if failed else {"eu-west-3": "created by Replication"})
+    assert outcomes == {True, False}
+
+
+def test_of_two_owners_that_leave_one_after_the_other_the_last_one_takes_the_replica_along() -> None:
+    """The last one would write the other into the tag again, and leave the replica to it."""
+    for world in lagging(FEW):
+        world.succeed(event(LogicalResourceId="One"))
+        world.succeed(event(LogicalResourceId="Two"))
+        world.succeed(event("Delete", LogicalResourceId="Two", PhysicalResourceId=world.arn))
+        world.succeed(event("Delete", LogicalResourceId="One", PhysicalResourceId=world.arn))
+        assert (world.statuses(), world.tags()) == ({}, {})
+
+
+def test_a_delete_looks_twice_and_no_longer_before_it_removes_a_replica() -> None:
+    world = World(direct=True)
+    world.succeed(event())
+    started, removed = world.clock.now(), []
+    world.journal.before = lambda call: removed.append(world.clock.now()) if call.startswith("remove") else None
+    world.succeed(event("Delete", PhysicalResourceId=world.arn))
+    (at,) = removed
+    assert LAG <= at - started < LAG + 1
+
+
 def test_resources_that_join_one_after_the_other_are_all_owners() -> None:
     for world in lagging(FEW):
         for logical_id in ("One", "Two", "Three"):
