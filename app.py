@@ -7,7 +7,7 @@ Context, all of it optional (`cdk deploy -c secretId=app/database -c replicaRegi
         `Region=eu-west-3,KmsKeyId=alias/app Region=us-east-1`. Default: two other Regions of the stack's partition.
     forceOverwriteReplicaSecret: true or false.
     replicaRemovalPolicy: Delete, Retain or Promote.
-Any other key is refused, except the CDK's own.
+Any other key is rejected, except the CDK's own.
 
 Each secret has its own stack, so no deployment touches the replicas of another secret. The stack of `app/database` is
 `ReplicatedSecret-app-database`. A digest of the name is added if the name has other characters than letters, digits and

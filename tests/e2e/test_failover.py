@@ -205,10 +205,10 @@ class Life:
 LIVES: dict[str, Callable[[Life], None]] = {
     "The example": Life.nothing,
     "Readers keep reading": Life.example,
-    "Fail over: the replica must be written": Life.example,
+    "Fail over: make the replica writable": Life.example,
     "Fail back, and discard what was written": Life.failed_over,
-    "Fail back, and bring the value home": Life.failed_over,
-    "Fail back never: the promoted secret becomes the primary": Life.failed_over,
+    "Fail back, and keep what was written": Life.failed_over,
+    "Do not fail back: the promoted secret becomes the primary": Life.failed_over,
     "Stuck in DELETE_FAILED": Life.denied,
     "Stuck because the provider was deleted first": Life.without_provider,
     "Stuck in UPDATE_ROLLBACK_FAILED": Life.rolled_back,
