@@ -118,6 +118,16 @@ def test_a_delete_looks_twice_and_no_longer_before_it_removes_a_replica() -> Non
     assert LAG <= at - started < LAG + 1
 
 
+def test_only_a_call_that_may_overwrite_a_secret_waits_for_a_second_look() -> None:
+    world = World(direct=True)
+    world.client().replicate_secret_to_regions(SecretId=world.arn, AddReplicaRegions=[{"Region": "eu-west-3"}])
+    world.clock.sleep(60)
+    started, tagged = world.clock.now(), []
+    world.journal.before = lambda call: tagged.append(world.clock.now()) if call.startswith("tag") else None
+    world.succeed(event(ForceOverwriteReplicaSecret="true"))
+    assert tagged == [started]
+
+
 def test_resources_that_join_one_after_the_other_are_all_owners() -> None:
     for world in lagging(FEW):
         for logical_id in ("One", "Two", "Three"):
