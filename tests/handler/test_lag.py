@@ -98,12 +98,15 @@ def test_a_create_moments_after_its_delete_makes_no_replica_under_the_tag_that_i
     assert outcomes == {True, False}
 
 
-def test_of_two_owners_that_leave_one_after_the_other_the_last_one_takes_the_replica_along() -> None:
-    """The last one would write the other into the tag again, and leave the replica to it."""
+def test_the_last_owner_takes_the_replica_along_though_another_was_stopped_when_it_had_just_left() -> None:
+    """It would write the other one into the tag again, and leave the replica to it."""
     for world in lagging(FEW):
         world.succeed(event(LogicalResourceId="One"))
         world.succeed(event(LogicalResourceId="Two"))
-        world.succeed(event("Delete", LogicalResourceId="Two", PhysicalResourceId=world.arn))
+        world.journal.after = lambda call: stop() if call.startswith("tag") else None
+        with pytest.raises(StopError):
+            world.serve(event("Delete", LogicalResourceId="Two", PhysicalResourceId=world.arn))
+        world.journal.after = lambda _: None
         world.succeed(event("Delete", LogicalResourceId="One", PhysicalResourceId=world.arn))
         assert (world.statuses(), world.tags()) == ({}, {})
 
