@@ -96,3 +96,17 @@ def test_a_superseded_run_removes_what_it_added_and_nobody_claims(
         watch.still_owned(observed)
     assert region.removed == removed
     assert [keys for _, keys in log.lines] == [{"action": "REMOVE", "region": R, "secret": str(ARN)} for _ in removed]
+
+
+def test_tags_that_were_seen_and_have_disappeared_are_lost_and_every_region_is_named() -> None:
+    region: Any = Region(ReplicaState.REPLICA)
+    regions, clock = (R, "us-east-1"), VirtualClock()
+    desired = Desired(US, ARN, dict.fromkeys(regions))
+    watch = Watch(region, desired, defaultdict(Attempt), region, Lines(), clock)
+    listed = {name: ReplicaStatus(name, "InSync") for name in regions}
+    claims = {name: Claim.by(US, Origin.CREATED, PRIMARY) for name in regions}
+    assert watch.still_owned(Observed(ARN, listed, claims, frozenset(regions)))
+    assert not watch.still_owned(Observed(ARN, listed, {}))
+    clock.sleep(LAG)
+    with pytest.raises(SupersededError, match=r"^what this run added to eu-west-3, us-east-1, or the tag"):
+        watch.still_owned(Observed(ARN, listed, {}))
