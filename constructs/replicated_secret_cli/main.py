@@ -104,7 +104,8 @@ def _print(shown: Sequence[Finding], checked: int, found: Sequence[Finding]) -> 
     problems = [finding for finding in shown if finding.kind.is_problem]
     for finding in problems:
         console.print(
-            Text(f"\n{finding.place or 'The list'}: {finding.message or finding.status}", _PROBLEM), soft_wrap=True
+            Text(f"\n{finding.place or 'The list of secrets'}: {finding.message or finding.status}", _PROBLEM),
+            soft_wrap=True,
         )
         console.print(Text(f"To fix this, {finding.advice}"), soft_wrap=True)
     in_sync = sum(finding.kind is Kind.IN_SYNC for finding in found)
