@@ -1,11 +1,11 @@
-# Everything runs from this checkout: Python packages in .venv, those of npm in node_modules. `make help` lists the tasks.
+# Everything runs from this checkout: Python packages are in .venv, npm's in node_modules. `make help` lists the tasks.
 PYTHON ?= python3
 BIN := .venv/bin
 workflows := build/workflows-venv/bin
 issue_forms = $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 HANDLER := $(shell find handler -name __pycache__ -prune -o -print)
 
-# Which task reads which variables. Another one given, such as a misspelt one, is an error, not silence.
+# Which variables each task reads. Any other variable, for example a misspelled one, is an error.
 demo_reads := KEEP
 local_reads := SPEED PORT AUTH
 live_reads := LOCAL CLEAN REPORT REPLICAS ONLY YES
@@ -26,7 +26,7 @@ endif
 # KEEP=0 and AUTH=0 are off.
 on = $(filter-out 0 false no,$(1))
 
-# Node 20 still works; jsii says on every run that it is no longer supported.
+# Node 20 still works. Without this, jsii warns on every run that it is no longer supported.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
 .DEFAULT_GOAL := help
@@ -41,31 +41,31 @@ demo: setup ## Deploy, change and destroy a replicated secret on local AWS (KEEP
 local: setup ## Start local AWS and print the environment for your own cdk and aws (SPEED=20 to speed it up, PORT=4566, AUTH=1 enforces IAM)
 	@exec $(BIN)/python -m local --speed $(or $(SPEED),1) --port $(or $(PORT),0) $(if $(call on,$(AUTH)),--auth)
 
-live: setup ## Find out on your AWS account what no emulator can tell (docs/guide/live.md; LOCAL=1, CLEAN=1, REPORT=file, REPLICAS=..., ONLY=..., YES=1)
+live: setup ## Find out on your AWS account what no emulator can tell (see docs/guide/live.md; LOCAL=1, CLEAN=1, REPORT=file, REPLICAS=..., ONLY=..., YES=1)
 	@exec $(BIN)/python -m live $(if $(call on,$(LOCAL)),--local) $(if $(call on,$(CLEAN)),--clean) $(if $(REPORT),--report "$(REPORT)") $(if $(call on,$(YES)),--yes) --replicas "$(REPLICAS)" --only "$(ONLY)"
 
-check: lint test ## Run all that a pull request needs: style, types, imports and every test
+check: lint test ## Check what a pull request needs: style, types, imports and every test
 
 test: setup build/awscli-venv/done ## Run every test (TESTS=tests/unit runs some)
 	@$(BIN)/python -m pytest --numprocesses 4 --dist loadgroup $(TESTS)
 
-soak: setup ## Run randomized stack histories and events for MINUTES (10; SEED=... repeats one round)
+soak: setup ## Run randomized stack histories and events for MINUTES=10 (SEED=... repeats one round)
 	@PYTHONPATH=handler $(BIN)/python -m tools.soak $(if $(SEED),--seed $(SEED) --rounds 1 --shrink,--minutes $(or $(MINUTES),10))
 
-mutants: setup ## Change the handler in small ways: every mutant must be caught (ONLY="plan apply")
+mutants: setup ## Change the handler in small ways; a test must catch each change (ONLY="plan apply" changes these modules)
 	@$(BIN)/python -m tools.mutants $(ONLY)
 
-faults: setup build/microburst-venv/done ## Inject network faults into whole stack life cycles, and write docs/design/reliability.md (25 minutes; ONLY=... injects some)
+faults: setup build/microburst-venv/done ## Inject network faults into whole stack life cycles, and write docs/design/reliability.md (25 minutes; ONLY=... injects some of them)
 	@PYTHONPATH=handler:constructs:packaging $(BIN)/python -m tools.faults $(if $(ONLY),--only "$(ONLY)")
 
 bench: setup ## Compare speed and size with the alternatives, and write docs/design/benchmarks.md (15 minutes; ONLY=... runs one)
 	@PYTHONPATH=handler:constructs:packaging $(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
-audit: setup build/audit-venv/done ## Report known vulnerabilities of the bundle and the CDK CLI, if the advisory indexes are reachable
+audit: setup build/audit-venv/done ## Report known vulnerabilities in the bundle and the CDK CLI, if the advisory indexes are reachable
 	@build/audit-venv/bin/pip-audit --disable-pip --no-deps --progress-spinner off --requirement handler/requirements.txt || true
 	@npm audit || true
 
-lint: setup build/docs-venv/done build/workflows-venv/done ## Check style, types, prose, the site's links, which module may import which, and the files in .github
+lint: setup build/docs-venv/done build/workflows-venv/done ## Check style, types, prose, the site's links, imports between modules, and the files in .github
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -78,7 +78,7 @@ lint: setup build/docs-venv/done build/workflows-venv/done ## Check style, types
 	@$(BIN)/python -m tools.prose
 	@$(BIN)/python -m tools.site
 
-docs: setup build/docs-venv/done ## Build the documentation's site into build/site, with the construct reference and the scanners' findings
+docs: setup build/docs-venv/done ## Generate the construct reference and the scanners' findings, and build the documentation site into build/site
 	@$(BIN)/python -m tools.construct_reference
 	@$(BIN)/python -m tools.scan.page
 	@$(BIN)/python -m tools.site
@@ -92,7 +92,7 @@ recording: setup ## Record the demo as docs/assets/demo.svg (2 minutes)
 scan: setup build/checkov-venv/done ## Scan the synthesized templates with cdk-nag, cfn-lint and checkov
 	@$(BIN)/python -m tools.scan
 
-compat: dist ## Test the wheel with the lowest and the newest aws-cdk-lib, the examples with it, and a user's types (5 minutes)
+compat: dist ## Test the wheel with the lowest and newest aws-cdk-lib, deploy the examples with it, and check a user's types (5 minutes)
 	@$(BIN)/python -m tools.compat
 
 format: setup ## Format the code
@@ -101,14 +101,14 @@ format: setup ## Format the code
 
 bundle: build/handler.zip ## Bundle the Lambda into build/handler.zip
 
-dist: setup ## Build into dist/: the wheel, the source distribution, and for plain CloudFormation template, zip and schema
+dist: setup ## Build into dist/ the wheel, the source distribution, and what plain CloudFormation needs: templates, zip and schema
 	@rm -rf dist
 	@$(BIN)/hatchling build --directory dist
 	@PYTHONPATH=constructs:handler:packaging $(BIN)/python -m cloudformation dist
 	@$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
 	@$(BIN)/check-wheel-contents dist/*.whl
 
-release: setup ## Set the version, date the changes, build, commit and tag VERSION (0.2.0); push nothing
+release: setup ## Set the version, date the changelog, build, commit and tag, for VERSION=0.2.0; pushes nothing
 	@$(BIN)/python -m tools.release "$(VERSION)"
 
 setup: .venv/done node_modules/done build/handler.zip ## Install everything into the checkout
@@ -129,7 +129,7 @@ node_modules/done: package.json package-lock.json
 	@npm ci --loglevel=error --no-audit --no-fund
 	@touch $@
 
-# Tools in environments of their own: what they pin does not go with the rest.
+# Tools in dedicated environments, because their pins conflict with the rest.
 build/%-venv/done: tools/requirements/%.txt
 	@echo "Installing $* into build/$*-venv"
 	@$(PYTHON) -m venv --clear build/$*-venv

@@ -10,9 +10,9 @@ Context, all of it optional (`cdk deploy -c secretId=app/database -c replicaRegi
 Any other key is rejected, except the CDK's own.
 
 Each secret has its own stack, so no deployment touches the replicas of another secret. The stack of `app/database` is
-`ReplicatedSecret-app-database`. A digest of the name is added if the name has other characters than letters, digits and
-single slashes (`app-database`), or is too long for a stack name. An ARN gives the same stack as the name in it, unless
-it is of another Region or account. The secret that the app creates is in the stack `ReplicatedSecret`.
+`ReplicatedSecret-app-database`. If a name is too long for a stack name, or has characters other than letters, digits
+and single slashes (as in `app-database`), a digest of it is added. An ARN gives the same stack as the name in it,
+unless it belongs to another Region or account. The secret that the app creates is in the stack `ReplicatedSecret`.
 """
 
 from __future__ import annotations
@@ -34,10 +34,11 @@ from constructs import Construct
 from cdk_replicated_secret import ReplicaRegion, ReplicaRemovalPolicy, ReplicatedSecret
 
 STACK = "ReplicatedSecret"
-# The first two that are not the stack's own, of those that need no opt-in; other partitions have few Regions.
+# The default is the first two of these that are not the stack's own. They need no opt-in. Other partitions have few
+# Regions.
 DEFAULT_REGIONS = ("eu-west-3", "us-east-1", "us-west-2")
 _CONTEXT = ("secretId", "stackName", "replicaRegions", "forceOverwriteReplicaSecret", "replicaRemovalPolicy")
-# The CDK's own have a colon, except these, which its CLI writes into cdk.json.
+# The CDK's own keys have a colon, except these, which its CLI writes into cdk.json.
 _CDKS_CONTEXT = ("acknowledged-issue-numbers", "cli-telemetry")
 _LONGEST_STACK_NAME = 128
 _STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
@@ -99,7 +100,7 @@ def build(app: cdk.App, environment: cdk.Environment) -> cdk.Stack:
 
 
 def name_of_stack(secret_id: str | None, region: str | None, account: str | None) -> str:
-    """The stack's name: no two secrets have the same.
+    """The stack's name, which is different for each secret.
 
     Args:
         secret_id: The secret's name or ARN. None: the app creates the secret.
@@ -122,7 +123,7 @@ def name_of_stack(secret_id: str | None, region: str | None, account: str | None
 
 
 def _reject_unknown(context: Mapping[str, object]) -> None:
-    """Reject the keys that nothing reads: with a misspelt one, a Retain would be ignored silently."""
+    """Reject unknown keys: otherwise a misspelled one, for example with Retain, would be ignored silently."""
     lowered = {key.lower(): key for key in _CONTEXT}
     for key, value in context.items():
         if key in (*_CONTEXT, *_CDKS_CONTEXT) or ":" in key:
@@ -155,7 +156,7 @@ def _secret(scope: Construct, secret_id: str) -> sm.ISecret:
 
 
 def _default_regions(own: str) -> list[str]:
-    """Two Regions of the stack's partition, or the one that there is beside its own."""
+    """Two Regions of the stack's partition besides its own, or one if there are no more."""
     partition = None if cdk.Token.is_unresolved(own) else RegionInfo.get(own).partition
     known = [region.name for region in RegionInfo.regions if region.partition == partition]
     regions = DEFAULT_REGIONS if partition in (None, "aws") else sorted(known)

@@ -24,7 +24,7 @@ _ROOT = Path(__file__).parent
 _HANDLER = _ROOT / "handler"
 _PACKAGES = ("secret_replication", "replication_monitor")
 _BUNDLE = "build/handler.zip"
-# pip's records and scripts differ between machines. The handler does not use the rest: nine tenths of Powertools.
+# pip's records and scripts differ between machines. The rest, nine tenths of Powertools, is not used by the handler.
 _UNWANTED = (
     "bin",
     "aws_lambda_powertools/event_handler",
@@ -47,7 +47,7 @@ def deprecated(*_args, **_options):
     """Leave the decorated function as it is."""
     return lambda function: function
 '''
-# A zip cannot name an earlier time.
+# The earliest time that a zip can have.
 _TIME = (1980, 1, 1, 0, 0, 0)
 _UNIX, _RIGHTS = 3, 0o100644 << 16
 
@@ -112,9 +112,9 @@ def pack(folder: Path, target: Path) -> None:
 
 
 def bill_of_materials(bundle: Path, package: str, version: str) -> str:
-    """The bundle's packages as CycloneDX, which installers keep (PEP 770).
+    """The bill of materials in CycloneDX, which installers keep (PEP 770).
 
-    It has neither a time nor a serial number: the same bundle gives the same bytes.
+    It has neither a time nor a serial number, so the same bundle gives the same bytes.
 
     Args:
         bundle: The zip. The metadata of its packages is in it.

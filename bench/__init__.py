@@ -1,4 +1,4 @@
-"""Benchmarks: a module each, and the page that they make."""
+"""The benchmarks, one in each module, and the page that they write."""
 
 from tools.stamp import BUNDLE_SOURCES
 

@@ -27,7 +27,7 @@ This run: {machine}.
 def main() -> None:
     """Run the chosen benchmarks, all by default."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--only", choices=BENCHMARKS, help="run one of them; does not rewrite the page")
+    parser.add_argument("--only", choices=BENCHMARKS, help="run one benchmark; does not rewrite the page")
     arguments = parser.parse_args()
     sections = []
     for name in [arguments.only] if arguments.only else list(BENCHMARKS):

@@ -33,23 +33,25 @@ _NONE = "-"
 _COLUMNS = ("way", "CREATE_COMPLETE, s", "all InSync, s", "at CREATE_COMPLETE", "if the name is taken")
 _SIZES = ("way", "lines", "resources", "template, bytes", "functions' code, bytes")
 _ABOUT = f"""\
-A secret of us-west-2 comes to {" and ".join(REGIONS)}, on one local AWS at AWS's own speed, by four CDK apps in \
-`bench/beside_apps/`. It exists before, but for the native property, which replicates only what its stack makes.
+Four CDK apps in `bench/beside_apps/` each replicate a secret from us-west-2 to {" and ".join(REGIONS)}, on one local \
+AWS at AWS's own speed. The secret exists beforehand, except for the native property, which replicates only secrets \
+that its own stack makes.
 
-- Lines: of the app and its handlers, without blank ones, comments and docstrings. The handlers for the Provider \
-framework are the least that works: an update that drops a Region, a replica that is not the stack's, and a removal \
-that takes a minute are not handled.
-- Bytes: of the template as CDK writes it, and of the zips in the bootstrap bucket with the functions' code, each once.\
- What Lambda's runtimes have is not counted; the SDK that Node's has is in `node_modules` here.
-- Seconds: by the stack's events from the start of its operation, one run each. IAM's and Lambda's own delays are not \
-in them. DescribeSecret is asked every {_LOOK_EVERY:g} s; what it says first after CREATE_COMPLETE is in the table.
-- If the name is taken: deployed again with another secret of the name in {_TAKEN}, so that AWS takes the call and \
-the replication fails afterwards.
-- `AwsCustomResource` takes the SDK that the runtime has (`install_latest_aws_sdk=False`); by default it also installs \
-the latest. That the native property does not wait is local AWS's model of AWS (F12), not a finding.
+- Lines: those of the app and its handlers, without blank lines, comments and docstrings. The handlers for the \
+Provider framework are the least that works. They do not handle an update that drops a Region, a replica that the \
+stack did not make, or a removal that takes a minute.
+- Bytes: those of the template as the CDK writes it, and of the zips with the functions' code in the bootstrap bucket, \
+each once. What Lambda's runtimes contain, such as the SDK, is not counted.
+- Seconds: counted by the stack's events from the start of the operation, in one run each. Local AWS does not have \
+the delays of IAM and Lambda. DescribeSecret is called every {_LOOK_EVERY:g} s; the table shows its first response \
+after CREATE_COMPLETE.
+- If the name is taken: a second deployment, with another secret of that name in {_TAKEN}. AWS then accepts the call, \
+and the replication fails afterwards.
+- `AwsCustomResource` uses the runtime's SDK (`install_latest_aws_sdk=False`); by default it installs the latest one. \
+That the native property does not wait is how local AWS models AWS (F12); it is not a measurement of AWS.
 
-Two of the ways report CREATE_COMPLETE before the replicas are InSync, and also if one of them is Failed: the plot \
-shows that in another color. How soon a replica is InSync is AWS's doing and the same for all."""
+Two of the ways report CREATE_COMPLETE before the replicas are InSync, and even if one of them is Failed: the plot \
+shows that in another color. How soon a replica is InSync depends on AWS and is the same for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +91,9 @@ class _Deployment:
         status: the stack's, in the end.
         reason: of the first resource that failed.
         seconds: from the start of the stack's operation to its end.
-        at_end: each replica's status in the first look after the stack's end.
+        at_end: each replica's status in the first read after the stack's end.
         in_sync: seconds from the same start until every replica was InSync, if they ever were.
-        settled: each replica's status when none was InProgress any more.
+        settled: each replica's status once none was InProgress.
         resources: in the template.
         template: its bytes.
         assets: the bytes of the zips with its functions' code.
@@ -118,7 +120,7 @@ class _Deployment:
 
 
 def measure() -> Section:
-    """Each way twice: as it should go, and with a name that is taken in one Region."""
+    """Deploy each way twice: normally, and with a name that is taken in one Region."""
     with contextlib.ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         aws = stack.enter_context(LocalAws(speed=1))
@@ -187,7 +189,7 @@ def _failure(deployment: _Deployment) -> str:
 
 
 def _deploy(aws: LocalAws, scratch: Path, way: Way, *, taken: bool = False) -> _Deployment:
-    """Deploy it once, under a name of its own."""
+    """Deploy it once, as a stack of its own."""
     stack = way.app.replace("_", "-") + ("-taken" if taken else "")
     secret = f"app/{stack}"
     if not way.makes_secret:
@@ -202,7 +204,7 @@ def _deploy(aws: LocalAws, scratch: Path, way: Way, *, taken: bool = False) -> _
 
 
 def _cdk_deploy(cdk: Cdk, way: Way, stack: str, secret: str) -> str:
-    """``cdk deploy``, to its end or as long as that may take; why it failed, if it did."""
+    """Run ``cdk deploy`` to its end, but not forever. Returns why it failed, if it did."""
     deadline = time.monotonic() + _ENDS_WITHIN
 
     def give_up_late() -> None:
@@ -232,7 +234,7 @@ _Look = tuple[float, dict[str, str]]
 
 @contextlib.contextmanager
 def _watched(aws: LocalAws, secret: str) -> Iterator[list[_Look]]:
-    """Looks at the replicas, one after the other until the block ends."""
+    """Reads the replicas' statuses repeatedly until the block ends."""
     looks: list[_Look] = []
     client, done = aws.client("secretsmanager"), threading.Event()
 
@@ -258,7 +260,7 @@ def _replicas(client: Any, secret: str) -> dict[str, str]:
 
 
 def _wait_until_settled(looks: Sequence[_Look]) -> None:
-    """Until no replica is InProgress in a look that begins now."""
+    """Wait until a read that begins after this call finds no replica InProgress."""
     started = time.time()
     while time.time() < started + _SETTLES_WITHIN:
         time.sleep(_LOOK_EVERY)
@@ -287,7 +289,7 @@ def _deployment(aws: LocalAws, stack: str, assembly: Path, looks: Sequence[_Look
 
 
 def _events(aws: LocalAws, stack: str, printed: str) -> list[dict[str, Any]]:
-    """The stack's, the oldest first; they come newest first, and those of one moment have to stay in order."""
+    """The stack's events, the oldest first. They arrive newest first; those of one moment have to stay in order."""
     try:
         events = aws.client("cloudformation").describe_stack_events(StackName=stack)["StackEvents"]
     except ClientError as error:
@@ -297,10 +299,10 @@ def _events(aws: LocalAws, stack: str, printed: str) -> list[dict[str, Any]]:
 
 
 def _reason(events: Sequence[dict[str, Any]], printed: str) -> str:
-    """The stack's own of the first resource that failed; the last line that the CLI printed, if there is none."""
+    """The reason of the first resource that failed; the last line that the CLI printed, if there is none."""
     reasons = [event.get("ResourceStatusReason", "") for event in events if event["ResourceStatus"] == "CREATE_FAILED"]
     reason = next(filter(None, reasons), printed.strip().rpartition("\n")[2])
-    # Where a function's code lies is local AWS's.
+    # The path of a function's code is particular to local AWS.
     reason = re.sub(r"[^\s(]*/code/", "/var/task/", reason)
     return re.sub(r"\s+", " ", reason).strip()
 

@@ -19,12 +19,11 @@ _ABOUT = """\
 A fresh process handles an Update that changes nothing, against an endpoint on loopback, with Python {version}
 (the function's is {runtime}): the median of {runs} runs, in turns. As in Lambda, boto3 has its bytecode, and the
 modules of the bundle are compiled at each start. *boto3 alone* is a script with one client, one DescribeSecret and one
-PUT.
-*crhelper's plain example* is that of its README with the same call, and is compiled at each start too."""
+PUT. *crhelper's plain example* is the one in its README, with the same call; it is compiled at each start as well."""
 
 
 def measure() -> Section:
-    """Take turns, so that whatever else the machine does affects all of them."""
+    """Run them in turns, so that other work on the machine affects all of them alike."""
     taken: dict[str, list[process.Start]] = {_BOTO3: [], _OURS: [], _CRHELPER: [], _COMPILED: []}
     with process.processes() as start:
         for _ in range(RUNS):

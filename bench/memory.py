@@ -1,4 +1,4 @@
-"""Memory: how long a cold start takes under the share of a CPU that comes with it, and what a deployment costs."""
+"""Memory: it decides the share of a CPU, and so how long a cold start takes and what a deployment costs."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _COMPILED = f"{_SMALLEST} MiB, if it came with bytecode"
 _GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html"
 _PRICES = "https://aws.amazon.com/lambda/pricing/"
 _ABOUT = f"""\
-The same Update in a fresh process that gets the share of a CPU that Lambda gives a function with this memory: one vCPU
-at {process.MIB_OF_A_VCPU:,} MiB, [and less in proportion]({_GUIDE}).
+The same Update in a fresh process, with the share of a CPU that Lambda gives a function with this memory: one vCPU at
+{process.MIB_OF_A_VCPU:,} MiB, [and less in proportion]({_GUIDE}).
 In each period of 20 ms the process is stopped when it has used its share. The table has wall seconds from the start of
-the process until the response is out: the shortest of {RUNS} runs, since other work on the machine only adds to them.
+the process until the response is sent: the shortest of {RUNS} runs, since other work on the machine only adds to them.
 Users of Lambda have measured a larger share while it initializes a function. AWS does not promise that, so it is not
 counted here.
 
@@ -30,8 +30,8 @@ The price is that of a deployment that removes a replica: the cold start, then {
 until the replica is gone (F18). A GiB-second costs ${_DOLLARS_PER_GIB_SECOND:.10f}
 ([price list]({_PRICES}): us-east-1, arm64, first tier, 2026).
 
-The default is the knee of this curve: the memory whose seconds are farthest below a straight line from the least to the
-most memory. This does not depend on how fast the machine is."""
+The default is the knee of this curve: the memory whose seconds are farthest below a straight line between the least
+and the most memory. This does not depend on how fast the machine is."""
 
 
 def measure() -> Section:
@@ -67,7 +67,7 @@ def measure() -> Section:
 
 
 def _knee(seconds: Mapping[int, float]) -> int:
-    """The memory that has saved most of the time for least of the memory."""
+    """The memory that saves the most time for the least memory."""
     least, most = min(seconds), max(seconds)
 
     def below_the_line(size: int) -> float:

@@ -1,4 +1,4 @@
-"""Monitor: one invocation over thousands of replicated secrets, under the share of a CPU that comes with its memory."""
+"""Monitor: one invocation over thousands of replicated secrets, with the share of a CPU that its memory brings."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _PAGE = 100
 _NAME, _REGIONS = "crowd/00000", ("eu-west-3", "us-east-1")
 _NUMBER = re.compile(rb"crowd/(\d{5})")
 _ABOUT = f"""\
-One invocation of `ReplicationMonitor`'s function in a fresh process, which gets the share of a CPU that Lambda gives a
-function with {_MEMORY} MiB: secrets with two replicas each, all InSync. The endpoint on loopback serves what the model
-of Secrets Manager responds for one such secret, under the names of all of them, {_LATENCY * 1000:g} ms later.
+One invocation of `ReplicationMonitor`'s function in a fresh process, with the share of a CPU that Lambda gives a
+function with {_MEMORY} MiB. Each secret has two replicas, all InSync. The endpoint on loopback repeats the model's
+response for one such secret under the names of all of them, {_LATENCY * 1000:g} ms later.
 
-AWS's quota is {_QUOTA:,} secrets in a Region. The CPU decides how long they take, so the last rows multiply it. An
-invocation may take 900 s: use the memory of a whole vCPU, or a monitor for each prefix of the names."""
+AWS's quota is {_QUOTA:,} secrets in a Region. The CPU decides how long a check takes, so the last rows multiply the CPU
+seconds. An invocation may take 900 s: use the memory of a whole vCPU, or one monitor for each prefix of the names."""
 
 
 def measure(sizes: tuple[int, ...] = SIZES) -> Section:
@@ -98,7 +98,7 @@ class Crowd(process.ModelEndpoint):
         self._entry = json.dumps(listed["SecretList"][0]).encode()
 
     def post(self, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
-        """Respond for the crowd; what is about other secrets goes to the model."""
+        """Respond for the crowd. Calls about other secrets go to the model."""
         operation = headers.get("x-amz-target", "").rpartition(".")[2]
         number = _NUMBER.search(body)
         if operation == "ListSecrets":

@@ -1,4 +1,4 @@
-"""Runs a function once in a fresh process, as Lambda does at a cold start, and measures that."""
+"""Runs a function once in a fresh process, as Lambda does at a cold start, and measures it."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ print("measured", ended, spent.ru_utime + spent.ru_stime, peak)
 
 
 class ProcessError(Exception):
-    """The process failed, or did something else than what is to be measured."""
+    """The process failed, or did not do what is measured."""
 
 
 @dataclass(frozen=True, slots=True)

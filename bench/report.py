@@ -1,4 +1,4 @@
-"""What a benchmark comes to: a table, a plot, and which goals are met."""
+"""The result of a benchmark: a table, a plot, and which goals are met."""
 
 from __future__ import annotations
 

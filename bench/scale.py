@@ -117,7 +117,7 @@ class _Crowd:
 
 
 class _Waits(threading.local):
-    """In place of botocore's ``time``: its waits between two attempts, too, are of a handler's own virtual time."""
+    """Replaces botocore's ``time``, so that its pauses between attempts pass in the handler's own virtual time."""
 
     sleep: Callable[[float], None]
 
@@ -140,5 +140,5 @@ def _crowd() -> _Crowd:
     with mock.patch.object(botocore.endpoint, "time", waits):
         succeeded = sum(Turns(clock, random.randrange).take([partial(create, n) for n in range(HANDLERS)]))
     throttled = sum(call.outcome == "ThrottlingException" for call in model.journal)
-    # The first second's worth goes at once; tags and replications overlap.
+    # The first second's worth is immediate; tags and replications overlap.
     return _Crowd(clock.time - started, HANDLERS / LIMIT - 1, succeeded, throttled)

@@ -1,1 +1,1 @@
-"""``make live``: what an AWS account says about everything that docs/design/aws-facts.md does not know."""
+"""``make live``: finds out on an AWS account what docs/design/aws-facts.md does not know."""

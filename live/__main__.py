@@ -1,4 +1,4 @@
-"""``python -m live``: what an AWS account says about everything that docs/design/aws-facts.md does not know."""
+"""``python -m live``: finds out on an AWS account what docs/design/aws-facts.md does not know."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _INTERRUPTED = 130
 
 
 def main() -> int:
-    """Run what the arguments say; the exit code."""
+    """Run what the arguments ask for. Returns the exit code."""
     arguments = _arguments()
     terminal = Terminal()
     try:
@@ -44,23 +44,26 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Interrupted: `make live CLEAN=1` removes what may be left", file=sys.stderr)
+        print("Interrupted: run `make live CLEAN=1` to remove whatever is left", file=sys.stderr)
         return _INTERRUPTED
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m live", description=__doc__)
     parser.add_argument(
-        "--replicas", default="", metavar="REGIONS", help="two, separated by a comma; any two if omitted"
+        "--replicas",
+        default="",
+        metavar="REGIONS",
+        help="two Regions for replicas, separated by a comma; any two if omitted",
     )
     parser.add_argument(
-        "--only", default="", metavar="ROWS", help="these rows of docs/design/aws-facts.md only, such as U1,F14"
+        "--only", default="", metavar="ROWS", help="only these rows of docs/design/aws-facts.md, such as U1,F14"
     )
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--local", action="store_true", help="on local AWS, without asking")
-    what.add_argument("--clean", action="store_true", help="only remove what earlier runs left")
-    what.add_argument("--report", type=Path, metavar="FILE", help="only read a recorded report")
+    what.add_argument("--local", action="store_true", help="run on local AWS, without asking")
+    what.add_argument("--clean", action="store_true", help="only remove what earlier runs left behind")
+    what.add_argument("--report", type=Path, metavar="FILE", help="only show a recorded report")
     arguments = parser.parse_args()
     arguments.probes = dict(PROBES)
     if arguments.only:
@@ -74,13 +77,13 @@ def _arguments() -> argparse.Namespace:
 def _in_account(arguments: argparse.Namespace, terminal: Terminal) -> int:
     home = home_region()
     if not home:
-        raise RefusedError("set AWS_REGION to the Region of the primaries, such as us-west-2")
+        raise RefusedError("no Region is configured: set AWS_REGION to the Region of the primaries, such as us-west-2")
     account, enabled = _account(connector(), SystemClock(), home, arguments.replicas)
     if arguments.clean:
-        terminal.say([f"Searching {len(enabled)} Regions for what earlier runs left"])
+        terminal.say([f"Searching {len(enabled)} Regions for what earlier runs left behind"])
         if clean(account, enabled, terminal):
             return 1
-        terminal.say(["Nothing is left. ListSecrets may miss secrets of the last five minutes."])
+        terminal.say(["Nothing is left, but ListSecrets may not show secrets of the last five minutes yet."])
         return 0
     terminal.say(preflight.plan(account).lines)
     if not arguments.yes and not terminal.confirm():

@@ -1,4 +1,4 @@
-"""The end-to-end tests, on the account: the same that run on local AWS."""
+"""Runs the end-to-end tests on the account: the same tests that run on local AWS."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _SKIPPED = re.compile(r"^SKIPPED \[\d+\] (\S+): (.*)$", re.MULTILINE)
 
 
 def accept(account: Account, environment: Mapping[str, str]) -> dict[str, str]:
-    """Run them.
+    """Run the end-to-end tests.
 
     Args:
-        account: where.
-        environment: what leads `cdk` and boto3 to the account.
+        account: the account.
+        environment: the variables that make `cdk` and boto3 use the account.
 
     Returns:
         The outcome of each test. What pytest prints goes to ``build/live/acceptance.txt``.
@@ -32,9 +32,9 @@ def accept(account: Account, environment: Mapping[str, str]) -> dict[str, str]:
     calls: list[Call] = []
     reply = account.call(calls, "ssm", "get_parameter", Name=_BOOTSTRAP)
     if reply.code:
-        return {"all": f"skipped: bootstrap {account.home} first with `npx cdk bootstrap` ({reply.words})"}
+        return {"all": f"skipped: {account.home} is not bootstrapped; run `npx cdk bootstrap` first ({reply.words})"}
     if not account.third:
-        return {"all": "skipped: there is no third Region for replicas"}
+        return {"all": "skipped: the account has no fourth enabled Region, which the tests need"}
     regions = ",".join((*account.replicas, account.third))
     command = [sys.executable, "-m", "pytest", "tests/e2e", "-m", "live", "-p", "no:cacheprovider", "-rA", "-q"]
     home = {"AWS_REGION": account.home, "AWS_DEFAULT_REGION": account.home}
@@ -43,10 +43,10 @@ def accept(account: Account, environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def to_its_end(command: Sequence[str], environment: Mapping[str, str]) -> str:
-    """Run a command, and let it end what it started, also after Ctrl-C: a deployment must not outlive it.
+    """Run a command, and let it finish even after Ctrl-C, because a deployment must not outlive it.
 
     Returns:
-        What it printed, which is in ``build/live/acceptance.txt`` too.
+        What it printed, which also goes to ``build/live/acceptance.txt``.
     """
     LOG.parent.mkdir(parents=True, exist_ok=True)
     with LOG.open("w") as log:

@@ -1,4 +1,4 @@
-"""An AWS account: clients that tag whatever they make, and that note each call."""
+"""An AWS account: its clients tag whatever they make, and record each call."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LONGEST_SLEEP = 5.0
 Credentials = Mapping[str, str]
 # Gives a boto3 client: of a service, in a Region, with a role's credentials or else the caller's own.
 Connect = Callable[[str, str, Credentials | None], Any]
-# What each call that makes something calls its tags, and their keys and values.
+# The calls that make something, with the names that they use for a tag's key and value.
 _MAKES = {
     "create_secret": ("Key", "Value"),
     "create_stack": ("Key", "Value"),
@@ -44,7 +44,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came of a call: AWS's response, or its error."""
+    """The outcome of a call: AWS's response, or its error."""
 
     answer: Mapping[str, Any] = field(default_factory=dict)
     code: str = ""
@@ -61,7 +61,7 @@ class Account:
 
     Args:
         connect: makes the clients.
-        clock: what time it is, and how to wait.
+        clock: tells the time, and waits.
         run: the run's id, which names and tags whatever it makes.
         home: the Region of the primaries.
         replicas: two other Regions.
@@ -81,11 +81,11 @@ class Account:
 
     @property
     def regions(self) -> tuple[str, ...]:
-        """Those in which it makes something."""
+        """The Regions in which the run makes something."""
         return (self.home, *self.replicas, *([self.third] if self.third else []))
 
     def client(self, service: str, region: str, credentials: Credentials | None = None) -> Any:
-        """A boto3 client; one for each Region, but for those of a role."""
+        """A boto3 client. There is one for each service and Region; with a role's credentials, a new one each time."""
         with self._lock:
             if credentials:
                 return self._connect(service, region, credentials)
@@ -136,7 +136,7 @@ class Account:
         """Let time pass.
 
         Raises:
-            StoppedError: If the run was stopped meanwhile.
+            StoppedError: If the run is stopped before then.
         """
         while seconds > 0:
             if self.stopped.is_set():

@@ -1,4 +1,4 @@
-"""Calling AWS, and waiting for what comes of it."""
+"""Calls AWS, and waits for the outcome."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .account import Account, Call, Reply
 from .finding import SkipError
 
 T = TypeVar("T")
-# Seconds. F25 names no bound for how old a read may be: what has been said for so long is taken as true.
+# Seconds. F25 has no bound for how old a read may be: a result that has persisted for this long is taken as true.
 QUIET = 15.0
 # F22: InSync within seconds; the first use of a Region's own key takes longer.
 SETTLES_WITHIN = 120.0
@@ -38,14 +38,14 @@ class Caller:
         self.timings = Timings()
 
     def call(self, service: str, operation: str, region: str = "", **parameters: Any) -> Reply:
-        """Call AWS, and note it: a response, or an error that is part of what is being found out."""
+        """Call AWS, and record the call. An error is a result as well."""
         return self.account.call(self.calls, service, operation, region, **parameters)
 
     def need(self, service: str, operation: str, region: str = "", **parameters: Any) -> Mapping[str, Any]:
-        """The same, for a call without which the probe cannot go on.
+        """Call AWS where the probe cannot go on without a response.
 
         Raises:
-            SkipError: If AWS refuses it.
+            SkipError: If the call fails.
         """
         reply = self.call(service, operation, region, **parameters)
         if reply.code:
@@ -61,7 +61,7 @@ class Caller:
         self.account.wait(seconds)
 
     def until(self, read: Callable[[], T], done: Callable[[T], bool], within: float, every: float) -> T:
-        """Read until ``done``, or until time is over.
+        """Read until ``done``, or until time runs out.
 
         Args:
             read: reads.
@@ -78,7 +78,7 @@ class Caller:
         return found
 
     def settle(self, read: Callable[[], T], done: Callable[[T], bool], within: float = SETTLES_WITHIN) -> T:
-        """Read until ``done``, or until time is over; then until it has been the same for a while (F25).
+        """Read until ``done``, or until time runs out; then until the result has persisted for a while (F25).
 
         Returns:
             What was read last.
@@ -88,13 +88,13 @@ class Caller:
     def trace(
         self, read: Callable[[], T], done: Callable[[T], bool], within: float = SETTLES_WITHIN, *, often: bool = True
     ) -> list[T]:
-        """The same; everything that was read.
+        """Read as ``settle`` does, and return everything that was read.
 
         Args:
             read: reads.
             done: whether what was read is what is waited for.
             within: seconds to wait for it.
-            often: whether to miss nothing that lasts for a second, also once it is done.
+            often: whether to read every second even after ``done``, so as to miss nothing that lasts a second.
         """
         started = self.now()
         read_so_far = [read()]

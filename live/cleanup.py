@@ -1,4 +1,4 @@
-"""Removing what runs have made: what carries their tag, and nothing else."""
+"""Removes what runs have made: whatever has their tag, and nothing else."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from .account import PREFIX, TAG, Account, Call, Reply
 
-# Seconds. F18: a removed replica is gone after 40 to 90 s; what is there much later has been stranded.
+# Seconds. F18: a removed replica is gone after 40 to 90 s. One that still exists much later is stranded.
 STRANDED_AFTER = 240.0
 GIVE_UP_AFTER = 900.0
 _LOOK_EVERY = 5.0
@@ -36,7 +36,7 @@ class Cleanup:
         """Remove everything, replicas before their primaries.
 
         Returns:
-            What is still there when patience ends; empty if nothing.
+            What could not be removed in time; empty if nothing is left.
         """
         clock = self._account.clock
         started = clock.now()
@@ -49,7 +49,7 @@ class Cleanup:
             clock.sleep(_LOOK_EVERY)
 
     def _once(self, *, is_stranded: bool) -> list[str]:
-        """Remove what can be removed now; what was there."""
+        """Remove what can be removed now. Returns what was there."""
         left: list[str] = []
         for region in self._regions:
             left += self._stacks(region)
@@ -90,7 +90,7 @@ class Cleanup:
             self._try("secretsmanager", "delete_secret", region, SecretId=arn, ForceDeleteWithoutRecovery=True)
 
     def _drop(self, region: str, arn: str, replicas: Sequence[str]) -> None:
-        """One Region a call: what AWS says of one does not keep the others."""
+        """One call for each Region, so that an error for one does not keep the others."""
         for replica in replicas:
             removed = {"SecretId": arn, "RemoveReplicaRegions": [replica]}
             self._try("secretsmanager", "remove_regions_from_replication", region, **removed)
@@ -116,7 +116,7 @@ class Cleanup:
                 yield f"{region} stack {stack['StackName']}"
 
     def _clusters(self, region: str) -> Iterator[str]:
-        """A cluster takes its secret with it, which must have no replicas then."""
+        """Deleting a cluster deletes its secret, which must have no replicas by then."""
         for cluster in self._pages("rds", "describe_db_clusters", region, "DBClusters", "Marker"):
             if not self._is_ours(cluster.get("TagList", [])):
                 continue
@@ -145,7 +145,7 @@ class Cleanup:
                 yield f"{region} key {arn.rpartition('/')[2]}"
 
     def _log_groups(self, region: str) -> Iterator[str]:
-        """The stacks of the end-to-end tests keep theirs."""
+        """The stacks of the end-to-end tests leave their log groups behind."""
         named = {"logGroupNamePattern": _LOG_GROUPS}
         for group in self._pages("logs", "describe_log_groups", region, "logGroups", "nextToken", **named):
             arn, name = group["arn"].removesuffix(":*"), group["logGroupName"]

@@ -10,7 +10,7 @@ from botocore.config import Config
 
 from .account import Connect, Credentials
 
-# Many probes at once meet AWS's limits.
+# Many probes at the same time reach AWS's rate limits.
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 10})
 _NAMES = {
     "AccessKeyId": "aws_access_key_id",
@@ -23,7 +23,7 @@ def connector(endpoint: str | None = None, own: Credentials | None = None) -> Co
     """Clients with the environment's credentials.
 
     Args:
-        endpoint: local AWS's; AWS's own if left out.
+        endpoint: the URL of local AWS. Default: AWS itself.
         own: other credentials than the environment's.
     """
 
@@ -35,6 +35,6 @@ def connector(endpoint: str | None = None, own: Credentials | None = None) -> Co
 
 
 def home_region() -> str | None:
-    """The environment's Region; boto3 itself does not read AWS_REGION."""
+    """The configured Region. boto3 itself does not read AWS_REGION."""
     region: str | None = os.environ.get("AWS_REGION") or boto3.Session().region_name
     return region

@@ -1,4 +1,4 @@
-"""From what was found to the dialect that it makes, and whether the handler is tested under it."""
+"""Turns findings into a dialect, and says whether the handler is tested under it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def kinds() -> dict[str, type[Enum]]:
 
 
 def dialect_of(values: Mapping[str, str | None]) -> Dialect:
-    """The dialect of these values, by row; what is not settled is as by default."""
+    """The dialect with these values, by row. What is not settled has its default."""
     known = kinds()
     names = dict(zip(known, (field.name for field in fields(Dialect)), strict=True))
     chosen: dict[str, Any] = {names[row]: known[row](value) for row, value in values.items() if row in known and value}
@@ -38,5 +38,5 @@ def tested(dialect: Dialect) -> str:
     known = [{tuple(getattr(each, name) for name in group) for each in dialects} for group in TOGETHER]
     here = [tuple(getattr(dialect, name) for name in group) for group in TOGETHER]
     if all(values in combinations for values, combinations in zip(here, known, strict=True)):
-        return "The handler is tested under these values, of which each varied with those that can matter to it."
+        return "The handler is tested under these values: each in combination with those that can affect it."
     return "The handler is not tested under this dialect."

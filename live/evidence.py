@@ -1,4 +1,4 @@
-"""The rows of docs/design/aws-facts.md that a report settles, with its evidence, ready to paste."""
+"""The rows of docs/design/aws-facts.md that a report settles, with the evidence, ready to paste."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def rows(text: str) -> dict[str, str]:
 
 
 def raised(report: Report, text: str) -> Iterator[str]:
-    """The rows that a report settles or contradicts, as they are to be.
+    """The rows that a report settles or contradicts, as they should read.
 
     Args:
         report: the report.

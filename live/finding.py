@@ -45,12 +45,12 @@ def settled(value: Enum, did: str) -> Finding:
 
 
 def settled_by(values: Mapping[T, Enum], seen: T, did: str) -> Finding:
-    """An unknown has the value that belongs to what was seen; if none does, AWS did what no dialect has."""
+    """An unknown has the value for what was seen; if there is none, AWS did something that no dialect has."""
     return settled(values[seen], did) if seen in values else unexpected(did)
 
 
 def unexpected(did: str) -> Finding:
-    """AWS did what no dialect has."""
+    """AWS did something that no dialect has."""
     return Finding(State.UNEXPECTED, did)
 
 
@@ -60,5 +60,5 @@ def moot(why: str) -> Finding:
 
 
 def holds(did: str, *, so: bool) -> Finding:
-    """Whether a fact is so."""
+    """Whether a fact is true."""
     return Finding(State.SETTLED if so else State.WRONG, did)

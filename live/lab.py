@@ -1,4 +1,4 @@
-"""What the probes work with: secrets, keys, stacks and roles of the run's own."""
+"""What the probes work with: secrets, keys, stacks and roles that the run makes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .secret import Secret
 
 # Seconds.
 STACK_WITHIN = 300.0
-# F33: a policy may ask for a key's tags, which count after minutes.
+# F33: a policy may test a key's tags, which take minutes to apply.
 KEY_COUNTS_WITHIN = 330.0
 
 
@@ -33,7 +33,7 @@ class Lab(Caller):
         self._probe, self._made = probe, 0
 
     def name(self) -> str:
-        """A new name, of which the run and the probe are a part."""
+        """A new name, which contains the run and the probe."""
         self._made += 1
         return f"{PREFIX}/{self.account.run}/{self._probe}-{self._made}"
 
@@ -48,12 +48,12 @@ class Lab(Caller):
         """A new secret that is InSync, in the first of the replicas' Regions unless others are given.
 
         Raises:
-            SkipError: If it does not get InSync.
+            SkipError: If it does not become InSync.
         """
         secret, regions = self.secret(**parameters), regions or (self.first,)
         reply, started = secret.replicate(*regions), self.now()
         if reply.code:
-            raise SkipError(f"a first replication was refused: {reply.words}")
+            raise SkipError(f"AWS rejected a first replication: {reply.words}")
         for region in regions:
             secret.in_sync(region, since=started)
         return secret
@@ -117,7 +117,7 @@ class Lab(Caller):
             LOOK_OFTEN,
         )
         if found != status:
-            raise SkipError(f"the stack {name} is {found} and not {status}")
+            raise SkipError(f"the stack {name} is {found}, not {status}")
 
     def role(self, statement: Mapping[str, Any]) -> str:
         """A new role with this policy, which the caller can assume: its ARN."""
@@ -150,7 +150,7 @@ class Lab(Caller):
 
 
 def key_policy(partition: str, account: str, *statements: Mapping[str, Any]) -> str:
-    """A key's policy: the account's IAM decides, but for what the statements add."""
+    """A key's policy: the account's IAM decides, except for what the statements add."""
     root = {"AWS": f"arn:{partition}:iam::{account}:root"}
     return _document({"Effect": "Allow", "Principal": root, "Action": "kms:*", "Resource": "*"}, *statements)
 

@@ -22,7 +22,7 @@ _USER = "live"
 
 
 class HurriedClock:
-    """The machine's time, so many times faster."""
+    """The machine's time, sped up."""
 
     def __init__(self, speed: float) -> None:
         self._speed, self._started = speed, time.time()
@@ -46,7 +46,7 @@ def policy() -> str:
 
 @contextlib.contextmanager
 def local_aws(*, bootstrapped: bool) -> Iterator[tuple[Connect, dict[str, str]]]:
-    """Local AWS: clients of the user, and the environment for other programs.
+    """Start local AWS. Yields the user's clients, and the environment for other programs.
 
     Args:
         bootstrapped: whether the CDK can deploy there.

@@ -1,4 +1,4 @@
-"""Before anything is made: where it will run, what it will make, and what that costs at most."""
+"""Before anything is made: where the run happens, what it makes, and what that costs at most."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Plan:
             f"Makes at most {SECRETS} secrets and replicas named {PREFIX}/..., and {KEYS} KMS keys",
             "Makes 4 roles, 2 stacks and a database cluster without an instance",
             f"Costs at most {cost():.2f} USD, takes about {MINUTES} minutes",
-            "Removes all of it in the end; AWS deletes the keys after 7 days, which costs nothing",
+            "Removes everything at the end; AWS deletes the keys after 7 days, which costs nothing",
         ]
 
 
@@ -53,12 +53,12 @@ def regions(account: Account) -> list[str]:
     """The Regions that are enabled.
 
     Raises:
-        RefusedError: If AWS does not say.
+        RefusedError: If they cannot be listed.
     """
     calls: list[Call] = []
     reply = account.call(calls, "ec2", "describe_regions")
     if reply.code:
-        raise RefusedError(f"the account's Regions are not known: {reply.words}")
+        raise RefusedError(f"the account's Regions could not be listed: {reply.words}")
     return sorted(region["RegionName"] for region in reply.answer["Regions"])
 
 
@@ -68,7 +68,7 @@ def replicas(enabled: Sequence[str], home: str, given: str) -> tuple[str, str]:
     Args:
         enabled: the account's.
         home: the primaries'.
-        given: what the user wants, as ``eu-west-3,us-east-1``; empty for any two.
+        given: the user's choice, for example ``eu-west-3,us-east-1``; empty for any two.
 
     Raises:
         RefusedError: If there are no two such Regions.
@@ -85,15 +85,15 @@ def replicas(enabled: Sequence[str], home: str, given: str) -> tuple[str, str]:
         others = [region for region in (*_PREFERRED, *enabled) if region in enabled and region != home]
         chosen = list(dict.fromkeys(others))[:2]
         if len(chosen) < len(_PREFERRED):
-            raise RefusedError(f"the account has {len(chosen) + 1} enabled Regions: three are needed")
+            raise RefusedError(f"the account has {len(chosen) + 1} enabled Regions, but three are needed: enable more")
     return chosen[0], chosen[1]
 
 
 def plan(account: Account) -> Plan:
-    """What is about to happen.
+    """What the run is about to do.
 
     Raises:
-        RefusedError: If the account has secrets of the prefix already, or does not say.
+        RefusedError: If the account already has secrets with the prefix, or they cannot be listed.
     """
     calls: list[Call] = []
     caller = account.call(calls, "sts", "get_caller_identity")
@@ -105,10 +105,10 @@ def plan(account: Account) -> Plan:
             calls, "secretsmanager", "list_secrets", region, Filters=filters, IncludePlannedDeletion=True
         )
         if reply.code:
-            raise RefusedError(f"the secrets of {region} are not known: {redact(reply.words)}")
+            raise RefusedError(f"the secrets in {region} could not be listed: {redact(reply.words)}")
         if found := [secret["Name"] for secret in reply.answer["SecretList"]]:
             raise RefusedError(
-                f"{region} has {found[0]}, which an earlier run left or somebody else made: run `make live CLEAN=1`, "
-                "which removes what earlier runs left, or remove it yourself"
+                f"{region} already has the secret {found[0]}, from an earlier run or from someone else: run "
+                "`make live CLEAN=1`, which removes what earlier runs left behind, or delete it yourself"
             )
     return Plan(caller.answer["Arn"], caller.answer["Account"], account.home, account.replicas)

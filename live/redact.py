@@ -1,4 +1,4 @@
-"""What a report must not hold: the account's id, and names of what is in it."""
+"""Removes what a report must not contain: the account's ID, and the names of what is in it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _ACCOUNT = re.compile(r"\b\d{12}\b")
 
 
 def redact(text: str) -> str:
-    """Without account ids and ARNs."""
+    """The text without account IDs and ARNs."""
     return _ACCOUNT.sub("<account>", _ARN.sub(_short, text))
 
 

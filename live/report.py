@@ -87,7 +87,7 @@ class Report:
 
     @property
     def wrong(self) -> list[str]:
-        """The facts that are not so in this account, and the unknowns of which AWS did what no dialect has."""
+        """The facts that are wrong in this account, and the unknowns for which AWS did what no dialect has."""
         states = (State.WRONG.value, State.UNEXPECTED.value)
         return [row["row"] for row in self.rows if row["state"] in states]
 
@@ -99,7 +99,7 @@ class Report:
 
     @property
     def verdict(self) -> list[str]:
-        """What it settles, in sentences."""
+        """What the report settles, in sentences."""
         values = {row["row"]: row["value"] for row in self.rows if row["row"].startswith("U")}
         named = [f"{row} {value}" for row, value in values.items() if value]
         moot = [row["row"] for row in self.rows if row["state"] == State.MOOT.value]
@@ -115,7 +115,7 @@ class Report:
         else:
             said.append(tested(dialect_of(values)))
             if set(kinds()) - {row for row, value in values.items() if value} - set(moot):
-                said.append("What is not settled is taken as by default.")
+                said.append("For what is not settled, the default is assumed.")
         if facts := [row for row in self.wrong if row.startswith("F")]:
             said.append(f"Wrong in docs/design/aws-facts.md: {', '.join(facts)}.")
         if self.failed:
@@ -200,7 +200,7 @@ def _words(spread: Mapping[str, float]) -> str:
 
 
 def outcome(row: _Row) -> str:
-    """What a row turned out to be, in a word or two."""
+    """The outcome of a row, in a word or two."""
     return str(row["value"] or ("holds" if row["state"] == State.SETTLED.value else row["state"]))
 
 

@@ -1,4 +1,4 @@
-"""Running the probes, several at once, each with what it needs to tell of itself."""
+"""Runs the probes, several at the same time, and returns what each found."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run(
     Args:
         account: where.
         probes: by row.
-        at_once: how many at a time; with a clock of its own, one.
+        at_once: how many at the same time; one if the clock is virtual.
         told: called with each result as it comes.
 
     Returns:
@@ -64,5 +64,5 @@ def _result(account: Account, row: str, probe: Probe) -> Result:
     except BotoCoreError as error:
         finding = Finding(State.SKIPPED, f"AWS could not be reached: {error}")
     except (LookupError, ValueError) as error:
-        finding = Finding(State.UNEXPECTED, f"a response was not as the API's model has it: {error!r}")
+        finding = Finding(State.UNEXPECTED, f"a response did not match the API's model: {error!r}")
     return Result(row, finding, tuple(lab.calls), lab.timings, account.clock.now() - started)

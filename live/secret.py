@@ -41,7 +41,7 @@ class Secret:
         self._caller.need("secretsmanager", operation, region, SecretId=self.arn_in(region))
 
     def delete(self, region: str = "", **how: Any) -> Reply:
-        """DeleteSecret, of what has its name in a Region."""
+        """DeleteSecret of whatever has its name in a Region."""
         return self._caller.call("secretsmanager", "delete_secret", region or self.region, SecretId=self.name, **how)
 
     def describe(self, region: str = "", credentials: Credentials | None = None) -> Reply:
@@ -59,21 +59,21 @@ class Secret:
         return not self._read(region).code
 
     def settled(self, region: str, within: float = SETTLES_WITHIN) -> Mapping[str, Any]:
-        """A Region's entry, when nothing is in progress any more or time is over."""
+        """A Region's entry, once it is no longer in progress or time has run out."""
         return self._caller.settle(
             lambda: self.entry(region), lambda entry: entry.get("Status") != "InProgress", within
         )
 
     def in_sync(self, region: str, since: float) -> None:
-        """Wait until a Region is InSync; how long that took is noted.
+        """Wait until a Region is InSync, and record how long that took.
 
         Raises:
-            SkipError: If it does not get InSync.
+            SkipError: If it does not become InSync.
         """
         entry: Mapping[str, Any] = {}
         while entry.get("Status") != "InSync":
             if self._caller.now() - since >= SETTLES_WITHIN or entry.get("Status") == "Failed":
-                raise SkipError(f"a first replication to {region} did not get InSync: {said(entry)}")
+                raise SkipError(f"a first replication to {region} did not become InSync: {said(entry)}")
             entry = self.entry(region)
             if entry.get("Status") == "InSync":
                 self._caller.timings.in_sync.append(self._caller.now() - since)
@@ -82,7 +82,7 @@ class Secret:
         self._caller.settle(lambda: self.exists(region), bool)
 
     def gone(self, region: str, since: float) -> bool:
-        """Wait until a Region's replica is gone; how long that took is noted. False if it stays."""
+        """Wait until a Region's replica is gone, and record how long that took. False if it stays."""
         while self.exists(region):
             if self._caller.now() - since >= GONE_WITHIN:
                 return False
@@ -104,7 +104,7 @@ class Secret:
         return reply
 
     def call(self, operation: str, **parameters: Any) -> Reply:
-        """Another call about it, in its own Region."""
+        """Any other call about the secret, in its own Region."""
         return self._caller.call("secretsmanager", operation, self.region, SecretId=self.arn, **parameters)
 
 

@@ -13,7 +13,7 @@ from .report import Report
 from .run import run
 from .terminal import Terminal
 
-# Runs the acceptance tests, and tells the outcome of each.
+# Runs the acceptance tests, and returns the outcome of each.
 Acceptance = Callable[[Account], Mapping[str, str]]
 
 
@@ -63,5 +63,5 @@ def clean(account: Account, regions: Sequence[str], terminal: Terminal, run_id: 
         What could not be removed, which the terminal shows.
     """
     if left := Cleanup(account, regions, run_id).run():
-        terminal.say(["These are left; `make live CLEAN=1` tries again:", *left])
+        terminal.say(["These could not be removed; run `make live CLEAN=1` to try again:", *left])
     return left

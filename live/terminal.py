@@ -35,11 +35,11 @@ class Terminal:
             self._console.print(Text(line), soft_wrap=True)
 
     def confirm(self) -> bool:
-        """Ask whether to go on."""
-        return self._console.input("Go on? [y/N] ").strip().lower() in ("y", "yes")
+        """Ask whether to continue."""
+        return self._console.input("Continue? [y/N] ").strip().lower() in ("y", "yes")
 
     def progress(self, total: int) -> Ticker:
-        """Progress of so many probes, as a context manager; call it with each result."""
+        """A progress bar for so many probes, as a context manager. Call its ``tick`` with each result."""
         return Ticker(self._console, total)
 
     def show(self, report: Report) -> None:
@@ -55,7 +55,7 @@ class Terminal:
 
 
 class Ticker(Progress):
-    """A bar that shows which row came last."""
+    """A progress bar that shows the latest result."""
 
     def __init__(self, console: Console, total: int) -> None:
         columns = (SpinnerColumn(), TextColumn("{task.completed}/{task.total} {task.description}"), TimeElapsedColumn())
@@ -63,5 +63,5 @@ class Ticker(Progress):
         self._task = self.add_task("", total=total)
 
     def tick(self, result: Result) -> None:
-        """A result has come."""
+        """Show a result."""
         self.update(self._task, advance=1, description=f"{result.row}: {redact(result.finding.did)[:60]}")

@@ -23,17 +23,17 @@ _THREADS = 256
 
 
 def main() -> None:
-    """Serve, and print the environment that leads clients here."""
+    """Serve, and print the environment variables that point clients here."""
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="on loopback; 0, the default, for any free one")
-    parser.add_argument("--speed", type=float, default=1.0, help="how many times as fast as AWS replication is")
+    parser.add_argument("--port", type=int, default=0, help="port on loopback; 0, the default, for any free one")
+    parser.add_argument("--speed", type=float, default=1.0, help="speed of replication as a multiple of AWS's")
     parser.add_argument(
-        "--until-eof", action="store_true", help="end when standard input ends: with the parent process"
+        "--until-eof", action="store_true", help="stop when standard input ends, which it does with the parent process"
     )
     parser.add_argument(
-        "--behind", type=int, default=0, metavar="PORT", help="where a proxy listens, to which Lambdas are to speak"
+        "--behind", type=int, default=0, metavar="PORT", help="port of a proxy, through which Lambdas reach local AWS"
     )
-    parser.add_argument("--auth", action="store_true", help="enforce IAM policies, on all but root's calls")
+    parser.add_argument("--auth", action="store_true", help="enforce IAM policies, except for root's calls")
     arguments = parser.parse_args()
     if not (math.isfinite(arguments.speed) and arguments.speed > 0):
         parser.error(f"--speed is {arguments.speed}: give a number above 0")
@@ -42,17 +42,17 @@ def main() -> None:
     if arguments.port and is_listening(arguments.port):
         parser.error(f"--port {arguments.port} is in use: give another, or 0 for any free one")
     port = arguments.port or free_port()
-    # MiniStack reads its settings from the environment when it is imported; Lambdas inherit the rest of it.
+    # MiniStack reads its settings from the environment when it is imported. Lambdas inherit the whole environment.
     inherited = clean_environment()
     os.environ.clear()
     os.environ.update(
         inherited, GATEWAY_PORT=str(arguments.behind or port), BIND_HOST=HOST, MINISTACK_HOST=HOST, LOG_LEVEL="WARNING"
     )
     os.environ["AUTH"] = str(arguments.auth).lower()
-    # They have ports of their own, which two local AWS would share: MQTT's on every interface.
+    # MQTT and SFTP have fixed ports, on which two local AWS would collide; MQTT's is on every interface.
     os.environ.update(IOT_MTLS_ENABLED="0", SFTP_ENABLED="0")
     with tempfile.TemporaryDirectory(prefix="local-aws-") as scratch:
-        # The Lambdas' code and whatever else MiniStack puts into files goes with it.
+        # The folder holds the Lambdas' code and whatever else MiniStack writes to files.
         tempfile.tempdir = os.environ["TMPDIR"] = os.environ["STATE_DIR"] = scratch
         _bring_sdk(Path(scratch))
         try:
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def _bring_sdk(scratch: Path) -> None:
-    """Put the AWS SDK where Node functions find it, whose code is below: as Lambda's runtime has it.
+    """Put the AWS SDK where functions in Node find it, as in Lambda's runtime: their code is below this folder.
 
     MiniStack's stub of the SDK ignores the Region that a client is made for.
     """
@@ -77,16 +77,16 @@ async def _serve(port: int, scale: float, *, until_eof: bool) -> None:
 
     from .ministack import app
 
-    # MiniStack has read it; Powertools would read it too, in the Lambdas.
+    # MiniStack has read it. In the Lambdas, Powertools would read it too.
     os.environ.pop("LOG_LEVEL")
     config = Config()
     config.bind = [f"{HOST}:{port}"]
     config.accesslog = None
-    config.graceful_timeout = 0.2  # clients keep connections open; nobody waits for them
+    config.graceful_timeout = 0.2  # clients keep connections open that no one uses
     config.loglevel = "WARNING"
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    # A thread waits for each custom resource, and their Lambdas' calls need some, too.
+    # Each custom resource has a thread that waits for it, and the calls of their Lambdas need threads as well.
     loop.set_default_executor(ThreadPoolExecutor(_THREADS))
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
@@ -101,10 +101,10 @@ async def _serve(port: int, scale: float, *, until_eof: bool) -> None:
 
 
 def _leave(*, with_group: bool) -> None:
-    """End at once: a thread may still wait for a custom resource, for up to an hour, and Python would wait for it.
+    """Exit immediately. A thread may wait up to an hour for a custom resource, and Python would wait for the thread.
 
     Args:
-        with_group: also end the processes that this one started; it leads a group of its own.
+        with_group: also end the processes that this one started; it leads their process group.
     """
     shutil.rmtree(os.environ["STATE_DIR"], ignore_errors=True)
     if with_group and os.getpgrp() == os.getpid():

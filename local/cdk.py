@@ -1,4 +1,4 @@
-"""The CDK CLI on local AWS: bootstrap, deploy, destroy, as a user would type it."""
+"""The CDK CLI on local AWS: bootstrap, deploy and destroy, as a user would run them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LOOK_EVERY = 0.25
 _QUIET = {
     "CI": "true",
     "NO_COLOR": "1",
-    # The AWS SDK in the CDK CLI says on every run that Node 20 is old.
+    # Otherwise the AWS SDK in the CDK CLI warns on every run that Node 20 is old.
     "NODE_NO_WARNINGS": "1",
 }
 
@@ -31,10 +31,10 @@ class Cdk:
     """``cdk`` with the environment of local AWS.
 
     Args:
-        environment: what leads it to local AWS.
+        environment: the variables that point it at local AWS.
         assembly: the folder that cloud assemblies go to.
-        folder: the folder to run in, where ``cdk.json`` is and look-ups are kept.
-        tags: of what is deployed.
+        folder: the folder to run in, which has ``cdk.json`` and keeps look-ups.
+        tags: the tags of what is deployed.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Cdk:
             What it printed.
 
         Raises:
-            CdkError: it failed.
+            CdkError: If it failed.
         """
         pairs = [f"--context={key}={value}" for key, value in (context or {}).items()]
         tags = self._tags if arguments[0] == "deploy" else []
@@ -102,7 +102,7 @@ class Cdk:
             log.seek(0)
             output = log.read()
         if process.returncode:
-            raise CdkError(f"cdk {arguments[0]} ended with {process.returncode}:\n{output}")
+            raise CdkError(f"cdk {arguments[0]} failed with exit code {process.returncode}:\n{output}")
         return output
 
 

@@ -1,4 +1,4 @@
-"""``make demo``: the main job, from nothing to nothing, on local AWS through the real CDK CLI."""
+"""``make demo``: a replicated secret from its first deployment to its removal, on local AWS, with the real CDK CLI."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from .cdk import Cdk, CdkError
 from .server import REGION, LocalAws, LocalAwsError
 
 STACK = "ReplicatedSecret"
-# A removal takes AWS 40 to 90 s; the demo shows it, and does not make the reader wait for it.
+# A removal takes AWS 40 to 90 s. The demo shows it, but faster.
 SPEED = 6.0
 _KEPT, _DROPPED, _ADDED = "eu-west-3", "us-east-1", "ap-southeast-2"
 _Statuses = dict[str, str]
 _COMMANDS = f"""
 npx cdk deploy --require-approval never    # a new secret
 aws secretsmanager create-secret --name app/database --secret-string test
-npx cdk deploy --require-approval never -c secretId=app/database    # an existing one, in a stack of its own
+npx cdk deploy --require-approval never -c secretId=app/database    # an existing one, in its own stack
 aws secretsmanager list-secrets --region {_KEPT}"""
 
 
 class DemoError(Exception):
-    """Something was not as the demo says it is."""
+    """Something is not as the demo says."""
 
 
 class Demo:
@@ -56,7 +56,7 @@ class Demo:
         """All steps.
 
         Raises:
-            DemoError: at the first thing that is not so.
+            DemoError: If a step does not have the result that it shows.
         """
         self._step("cdk bootstrap", self._cdk.bootstrap)
         self._deploy()
@@ -122,7 +122,7 @@ class Demo:
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
     def _statuses(self) -> _Statuses:
-        """What DescribeSecret says of the demo's secret: nothing while there is none."""
+        """What DescribeSecret says about the demo's replicas; empty while there is no secret."""
         described = self._describe(REGION) or {}
         return {entry["Region"]: entry["Status"] for entry in described.get("ReplicationStatus", [])}
 
@@ -165,9 +165,9 @@ def _check(what: str, actual: object, expected: object) -> None:
 
 
 def main() -> int:
-    """Run the demo; the process's exit code."""
+    """Run the demo. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m local.demo", description=__doc__)
-    parser.add_argument("--keep", action="store_true", help="leave local AWS running, and say how to use it")
+    parser.add_argument("--keep", action="store_true", help="leave local AWS running, and print how to use it")
     arguments = parser.parse_args()
     console = Console(highlight=False, soft_wrap=True, emoji=False)
     signal.signal(signal.SIGTERM, _interrupt)

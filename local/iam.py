@@ -1,4 +1,4 @@
-"""What AWS's IAM rejects and MiniStack accepts: malformed policies, a name that is taken, what exceeds a quota."""
+"""What AWS's IAM rejects and MiniStack accepts: malformed policies, names that are taken, and exceeded quotas."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _ACTION = re.compile(r"\*|[a-z0-9-]+:[A-Za-z0-9*?]+", re.IGNORECASE)
 _Document = str | Mapping[str, Any]
 
 
-def mend_iam() -> None:
-    """Put these checks into MiniStack; and a role of a template has its PermissionsBoundary."""
+def complete_iam() -> None:
+    """Add these checks to MiniStack, and the PermissionsBoundary to roles that a template creates."""
     validate = iam_evaluator.validate_policy_document
 
     def validate_policy_document(document: _Document) -> str | None:
@@ -38,12 +38,12 @@ def mend_iam() -> None:
         return problem or next(_problems(document), None)
 
     iam_evaluator.validate_policy_document = validate_policy_document
-    _mend_roles()
-    _mend_managed_policies()
+    _complete_roles()
+    _complete_managed_policies()
 
 
 def _problems(document: _Document) -> Iterator[str]:
-    """What IAM says of a document that has MiniStack's approval."""
+    """What IAM rejects in a document that MiniStack accepts."""
     parsed: Any = json.loads(document) if isinstance(document, str) else document
     if not parsed.keys() <= _ELEMENTS or str(parsed.get("Version", _VERSIONS[0])) not in _VERSIONS:
         yield "Syntax errors in policy."
@@ -70,7 +70,7 @@ def _problems(document: _Document) -> Iterator[str]:
         yield "Statement IDs (SID) in a single policy must be unique."
 
 
-def _mend_roles() -> None:
+def _complete_roles() -> None:
     handler = provisioners._RESOURCE_HANDLERS["AWS::IAM::Role"]
     create = handler["create"]
 
@@ -84,7 +84,7 @@ def _mend_roles() -> None:
     handler["create"] = create_bounded
 
 
-def _mend_managed_policies() -> None:
+def _complete_managed_policies() -> None:
     handler = provisioners._RESOURCE_HANDLERS["AWS::IAM::ManagedPolicy"]
     create = handler["create"]
 

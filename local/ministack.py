@@ -1,8 +1,8 @@
-"""The model inside MiniStack: its Secrets Manager is replaced, the rest of its AWS stays as it is.
+"""The model inside MiniStack: it replaces MiniStack's Secrets Manager; the other services stay as they are.
 
-MiniStack authorizes a request before it hands it to the service, so the model stands where the service stood and not in
-front of the whole app: with ``AUTH=true`` its calls are authorized too. What else of MiniStack knows Secrets Manager
-(CloudFormation, RDS, tagging, dynamic references) goes through the same few functions, which are replaced here.
+MiniStack authorizes a request before it passes it to the service. So the model replaces the service, and does not stand
+in front of the whole app: with ``AUTH=true``, calls of the model are authorized too. Other parts of MiniStack that use
+Secrets Manager (CloudFormation, RDS, tagging, dynamic references) call the same few functions, which are replaced here.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from ministack.services.cloudformation import (
 )
 
 from .clock import SystemClock
-from .iam import mend_iam
+from .iam import complete_iam
 from .secrets_manager import ApiError, Delays, Secret, SecretsManager
 from .secrets_manager.state import new_suffix
 from .wire import CONTENT_TYPE, respond
 
-# P1: what CloudFormation takes.
-_LONGEST_ANSWER = 4096
+# P1: the longest response that CloudFormation accepts.
+_LONGEST_RESPONSE = 4096
 _AWS_KEY = "alias/aws/secretsmanager"
 _NOT_UPDATABLE = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "UPDATE_ROLLBACK_FAILED", "DELETE_FAILED")
 _ENCRYPTING = ("GenerateDataKey", "Encrypt")
@@ -55,7 +55,7 @@ class _Models:
         return self.current.call(get_region(), operation, parameters)
 
     def tried(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any] | None:
-        """The same, or None where the API says no."""
+        """The same; None if the API rejects the call."""
         try:
             return self.call(operation, parameters)
         except ApiError:
@@ -87,7 +87,7 @@ class _Records:
 
 
 def app(delays: Delays) -> Callable[..., Awaitable[None]]:
-    """MiniStack's ASGI app, with the model put in.
+    """MiniStack's ASGI app, with the model in it.
 
     Args:
         delays: how long replication takes.
@@ -95,11 +95,11 @@ def app(delays: Delays) -> Callable[..., Awaitable[None]]:
     models = _Models(delays)
     _replace_service(models, _Authorization(models))
     _replace_resource(models)
-    _mend_custom_resources()
-    _mend_invocations()
-    _mend_conditions()
-    _mend_states()
-    mend_iam()
+    _complete_custom_resources()
+    _complete_invocations()
+    _complete_conditions()
+    _complete_states()
+    complete_iam()
     serve: Callable[..., Awaitable[None]] = ministack.app
     return serve
 
@@ -108,7 +108,7 @@ def _replace_service(models: _Models, authorization: _Authorization) -> None:
     records = _Records(models)
 
     async def handle_request(method: str, path: str, headers: dict[str, str], body: bytes, query: object) -> _Response:
-        authorization.look_at_keys(headers, body)
+        authorization.check_keys(headers, body)
         status, answer = respond(models.current, get_region(), headers, body)
         return status, {"Content-Type": CONTENT_TYPE}, answer
 
@@ -172,7 +172,7 @@ def _record(secret: Secret) -> _Record:
 
 
 class _Authorization:
-    """What MiniStack's IAM enforcement (``AUTH=true``) does not know of Secrets Manager: condition keys, and KMS.
+    """What MiniStack's IAM enforcement (``AUTH=true``) does not know about Secrets Manager: condition keys, and KMS.
 
     A key that a request does not have is absent, as on AWS: ``StringEquals`` is then false, ``...IfExists`` and
     ``ForAllValues`` are true.
@@ -182,7 +182,7 @@ class _Authorization:
         self._models = models
         self._request_tags = iam_actions.request_tag_context
         self._resource_arn = iam_actions.extract_resource_arn
-        # The bootstrap bucket refuses plain HTTP; loopback stands for TLS.
+        # The bootstrap bucket rejects plain HTTP, so loopback counts as TLS.
         pin = ministack.pin_request_origin
         ministack.pin_request_origin = lambda address, secure: pin(address, secure_transport=True)
         iam_actions.request_tag_context = self._context
@@ -191,8 +191,8 @@ class _Authorization:
     def _resource(self, service_name: str, *request: Any) -> str:
         """The resource to authorize.
 
-        A secret that does not exist has a made-up suffix (F34). Of many SSM parameters it is the first that is denied,
-        so that each is checked.
+        A secret that does not exist has a made-up suffix (F34). For several SSM parameters, this is the first that is
+        denied, so that each is checked.
         """
         arn = str(self._resource_arn(service_name, *request))
         _, _, headers, body, params, region, account = request
@@ -218,7 +218,7 @@ class _Authorization:
         return context
 
     def _secret_keys(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """F31: what of the request and of the secret that it names a policy can ask for."""
+        """F31: the condition keys that a policy can test, from the request and from the secret that it names."""
         keys: dict[str, Any] = {"secretsmanager:SecretId": request.get("SecretId")}
         keys["secretsmanager:Name"] = request.get("Name")
         if "AddReplicaRegions" in request:
@@ -231,8 +231,8 @@ class _Authorization:
                 keys[f"aws:ResourceTag/{tag}"] = keys[f"secretsmanager:ResourceTag/{tag}"] = value
         return {key: value for key, value in keys.items() if value is not None}
 
-    def look_at_keys(self, headers: Mapping[str, str], body: bytes) -> None:
-        """F30: the caller's own rights to customer keys, asked for before a replication."""
+    def check_keys(self, headers: Mapping[str, str], body: bytes) -> None:
+        """F30: the caller's own permissions for customer keys, checked before a replication."""
         request = json.loads(body or b"{}")
         secret = self._models.current.find(get_region(), request.get("SecretId") or "")
         if not ministack.AUTH or secret is None or not request.get("AddReplicaRegions"):
@@ -247,7 +247,7 @@ class _Authorization:
 
 
 def _may_use_key(caller: str, region: str, key: str | None, action: str, secret_arn: str) -> bool:
-    """Whether IAM allows this through Secrets Manager of that Region; a key that MiniStack has, its policy too."""
+    """Whether IAM allows this through Secrets Manager in that Region, and the key's policy if MiniStack has the key."""
     if not key or key == _AWS_KEY:
         return True
     here = get_region()
@@ -273,7 +273,7 @@ def _key_arn(region: str, key: str) -> str:
 
 
 def _replace_resource(models: _Models) -> None:
-    """``AWS::SecretsManager::Secret``: Ref is the ARN, ReplicaRegions works, a primary with replicas stays."""
+    """``AWS::SecretsManager::Secret``: Ref is the ARN, ReplicaRegions works, a primary with replicas is not deleted."""
 
     def create(logical_id: str, props: dict[str, Any], stack_name: str) -> tuple[str, dict[str, str]]:
         name = props.get("Name") or provisioners._physical_name(stack_name, logical_id)
@@ -329,7 +329,7 @@ def _replace_resource(models: _Models) -> None:
 
 
 def _value(models: _Models, props: dict[str, Any]) -> dict[str, str]:
-    """SecretString, or the one that GenerateSecretString asks for; neither is a secret without a value."""
+    """SecretString, or what GenerateSecretString asks for; empty without either, for a secret without a value."""
     if "SecretString" in props:
         return {"SecretString": props["SecretString"]}
     if "GenerateSecretString" not in props:
@@ -346,11 +346,11 @@ def _regions(props: dict[str, Any]) -> set[str]:
     return {entry["Region"] for entry in props.get("ReplicaRegions") or []}
 
 
-def _mend_custom_resources() -> None:
+def _complete_custom_resources() -> None:
     """What CloudFormation does and MiniStack does not: see P1 and P4 in docs/design/protocol.md.
 
-    An answer over 4,096 bytes fails. A resource whose Create failed is sent a Delete, with the id that it answered, and
-    where that fails another one when the stack is deleted.
+    A response over 4,096 bytes fails. A resource whose Create failed is sent a Delete with the id of its response. If
+    that fails, it is sent another when the stack is deleted.
     """
     invoke, deliver = custom_resource.invoke_custom_resource, custom_resource.deliver_response
     delete_stack = handlers._delete_stack_async
@@ -359,7 +359,7 @@ def _mend_custom_resources() -> None:
 
     def deliver_response(token: str, response: dict[str, Any]) -> bool:
         size = len(json.dumps(response, separators=(",", ":")).encode())
-        if size > _LONGEST_ANSWER:
+        if size > _LONGEST_RESPONSE:
             response = response | {"Status": "FAILED", "Reason": "Response object is too long.", "Data": {}}
         if response.get("Status") == "FAILED":
             failed[response.get("StackId", ""), response.get("LogicalResourceId", "")] = response.get(
@@ -399,11 +399,11 @@ def _mend_custom_resources() -> None:
     custom_resource.invoke_custom_resource = invoke_custom_resource
 
 
-def _mend_invocations() -> None:
-    """A custom resource's function that fails is called again, twice: see P6 in docs/design/protocol.md.
+def _complete_invocations() -> None:
+    """A custom resource's function that fails is called twice more: see P6 in docs/design/protocol.md.
 
-    CloudFormation's own call is the first with its ResponseURL; a function may hand the request on, as CDK's Provider
-    framework does, and that is a call as any other.
+    CloudFormation's own call is the first with its ResponseURL. A function may pass the request on, as the CDK's
+    Provider framework does; that is an ordinary call.
     """
     execute, make_url = lambda_svc._execute_function_with_config_scope, custom_resource._response_url
     fresh: set[str] = set()
@@ -425,8 +425,8 @@ def _mend_invocations() -> None:
     lambda_svc._execute_function_with_config_scope = execute_again
 
 
-def _mend_conditions() -> None:
-    """``Fn::Join`` of a list parameter in a condition."""
+def _complete_conditions() -> None:
+    """Support ``Fn::Join`` of a list parameter in a condition."""
     evaluate = engine._evaluate_conditions
 
     def evaluate_joined(template: dict[str, Any], params: dict[str, Any]) -> Any:
@@ -447,12 +447,12 @@ def _mend_conditions() -> None:
             module._evaluate_conditions = evaluate_joined
 
 
-def _mend_states() -> None:
-    """A stack whose Create or rollback failed can be deleted and nothing else."""
+def _complete_states() -> None:
+    """A stack whose Create or rollback failed can only be deleted."""
     actions = handlers._ACTION_HANDLERS
     create, update, change = (actions[name] for name in ("CreateStack", "UpdateStack", "CreateChangeSet"))
 
-    def refused(params: Mapping[str, Any], *, creates: bool) -> Any:
+    def rejected(params: Mapping[str, Any], *, creates: bool) -> Any:
         """The error, or None if the stack's state allows the call."""
         name = helpers._p(params, "StackName")
         stack = handlers._resolve_stack(name) or {"StackStatus": ""}
@@ -468,13 +468,13 @@ def _mend_states() -> None:
         return None
 
     def create_stack(params: Mapping[str, Any]) -> Any:
-        return refused(params, creates=True) or create(params)
+        return rejected(params, creates=True) or create(params)
 
     def update_stack(params: Mapping[str, Any]) -> Any:
-        return refused(params, creates=False) or update(params)
+        return rejected(params, creates=False) or update(params)
 
     def create_change_set(params: Mapping[str, Any]) -> Any:
         creates = helpers._p(params, "ChangeSetType", "UPDATE") == "CREATE"
-        return refused(params, creates=creates) or change(params)
+        return rejected(params, creates=creates) or change(params)
 
     actions.update(CreateStack=create_stack, UpdateStack=update_stack, CreateChangeSet=create_change_set)

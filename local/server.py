@@ -1,4 +1,4 @@
-"""Start and stop local AWS: one process, one port on loopback, nothing left behind."""
+"""Starts and stops local AWS: one process, one port on loopback, nothing left behind."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ import boto3
 HOST = "127.0.0.1"
 REGION = "us-west-2"
 ACCOUNT = "000000000000"
-# MiniStack's root; without any, clients refuse to sign.
+# MiniStack's root. Without credentials, clients cannot sign.
 _CREDENTIAL = "test"
 _STARTS_WITHIN = 60.0
 _STOPS_WITHIN = 10.0
@@ -33,13 +33,13 @@ class LocalAwsError(Exception):
 
 
 class LocalAws:
-    """Local AWS in a process of its own, for as long as the ``with`` block lasts.
+    """Local AWS in a separate process, for as long as the ``with`` block lasts.
 
     Args:
         speed: how many times faster than AWS replication is; 1 takes AWS's own seconds.
         port: where to listen on loopback; 0 for any free port.
-        auth: whether IAM policies are enforced. The clients here are root's; a Lambda has its role's rights.
-        behind: the port of a proxy, to which Lambdas speak in place of this; 0 for none.
+        auth: whether IAM policies are enforced. The clients here are root's; a Lambda has its role's permissions.
+        behind: the port of a proxy, through which Lambdas reach this; 0 for none.
     """
 
     def __init__(self, speed: float = 1.0, port: int = 0, *, auth: bool = False, behind: int = 0) -> None:
@@ -56,16 +56,16 @@ class LocalAws:
 
     @property
     def pid(self) -> int:
-        """Of its process, which leads a group of its own with the Lambdas in it."""
+        """The ID of its process, which leads a process group that includes the Lambdas."""
         return self._process.pid if self._process else 0
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes cdk, aws and boto3 speak to it and to nothing else."""
+        """The variables that point cdk, aws and boto3 at it and at nothing else."""
         return environment(self.port)
 
     def client(self, service: str, region: str = REGION) -> Any:
-        """A boto3 client that speaks to it, whatever this process's own environment says."""
+        """A boto3 client for it, whatever this process's own environment says."""
         return boto3.client(
             service,
             region_name=region,
@@ -75,7 +75,7 @@ class LocalAws:
         )
 
     def wait(self) -> None:
-        """Until it ends, or Ctrl-C."""
+        """Wait until it ends, or Ctrl-C."""
         if self._process:
             self._process.wait()
 
@@ -137,7 +137,7 @@ class LocalAws:
 
 
 def free_port() -> int:
-    """A port on loopback that nobody listens on now."""
+    """A port on loopback on which no process listens now."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
@@ -150,7 +150,7 @@ def endpoint(port: int) -> str:
 
 
 def environment(port: int) -> dict[str, str]:
-    """The variables with which cdk, aws and boto3 speak to local AWS on this port."""
+    """The variables that point cdk, aws and boto3 at local AWS on this port."""
     return {
         "AWS_ENDPOINT_URL": endpoint(port),
         "AWS_ACCESS_KEY_ID": _CREDENTIAL,
@@ -158,17 +158,17 @@ def environment(port: int) -> dict[str, str]:
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
-        # jsii says on every run that Node 20 is old; that is not what the reader is here for.
+        # Otherwise jsii warns on every run that Node 20 is old.
         "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
     }
 
 
 def is_listening(port: int) -> bool:
-    """Whether somebody listens on a port on loopback."""
+    """Whether a process listens on a port on loopback."""
     with socket.socket() as probe:
         return probe.connect_ex((HOST, port)) == 0
 
 
 def clean_environment() -> dict[str, str]:
-    """This process's environment without what would lead an AWS client elsewhere."""
+    """This process's environment, without the variables that would point an AWS client elsewhere."""
     return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}

@@ -34,10 +34,10 @@ def respond(model: SecretsManager, region: str, headers: Mapping[str, str], body
         body: the parameters, as JSON.
 
     Returns:
-        The HTTP status, and the answer or the error as JSON.
+        The HTTP status, and the response or the error as JSON.
 
     Raises:
-        AnswerLostError: the connection is to break.
+        AnswerLostError: If the connection should break.
     """
     operation = headers.get("x-amz-target", "").rpartition(".")[2]
     try:
@@ -47,12 +47,12 @@ def respond(model: SecretsManager, region: str, headers: Mapping[str, str], body
 
 
 def client(model: SecretsManager, region: str, config: Config | None = None) -> Any:
-    """A boto3 client for Secrets Manager that speaks to the model in this process: no server, no port.
+    """A boto3 client for Secrets Manager that calls the model in this process: no server, no port.
 
     Args:
         model: Secrets Manager.
-        region: the client's.
-        config: botocore's, for retries, say.
+        region: the client's Region.
+        config: botocore's configuration, for example for retries.
     """
 
     def send(request: AWSPreparedRequest, **_: object) -> AWSResponse:
@@ -85,7 +85,7 @@ class Endpoint:
 
     @property
     def url(self) -> str:
-        """What ``endpoint_url`` or ``AWS_ENDPOINT_URL`` takes."""
+        """The value for ``endpoint_url`` or ``AWS_ENDPOINT_URL``."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
@@ -100,7 +100,7 @@ class Endpoint:
         self._thread.join()
 
     def post(self, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
-        """Answer an API call; its Region is in the signature's scope."""
+        """Respond to an API call. Its Region is in the signature's scope."""
         scope = _SCOPE.search(headers.get("authorization", ""))
         if scope is None:
             return 400, json.dumps({"__type": "MissingAuthenticationTokenException", "message": "unsigned"}).encode()
@@ -108,7 +108,7 @@ class Endpoint:
             return respond(self.model, scope[1], headers, body)
 
     def put(self, path: str, body: bytes) -> tuple[int, bytes]:
-        """Answer a PUT: there is nothing to put here."""
+        """Respond to a PUT: this endpoint accepts none."""
         return 404, path.encode() + body[:0]
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:

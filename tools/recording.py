@@ -35,7 +35,7 @@ def picture(printed: str) -> str:
         heading = line.startswith(("cdk ", "aws "))
         console.print(Text(line, "bold" if heading else ""), overflow="ellipsis", no_wrap=True)
     svg = console.export_svg(title="make demo", unique_id="demo")
-    # A picture in a page may not load fonts from elsewhere.
+    # An image in a page may not load fonts from other sites.
     return re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
 
 

@@ -1,6 +1,6 @@
-"""``make release``: everything of a release that can be done before it is pushed.
+"""``make release``: everything that a release needs before it is pushed.
 
-``python -m tools.release --notes 0.2.0`` prints the changes of the release for its page on GitHub.
+``python -m tools.release --notes 0.2.0`` prints the changes of that release, for its page on GitHub.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _WHEEL = "cdk_replicated_secret-{}-"
 
 
 class ReleaseError(Exception):
-    """Says why there is no release. Nothing has changed."""
+    """The message says why there is no release. Nothing has changed."""
 
 
 def release(root: Path, version: str, today: dt.date) -> str:
@@ -47,13 +47,13 @@ def release(root: Path, version: str, today: dt.date) -> str:
     except BaseException as error:
         _git(root, "restore", "--staged", "--worktree", ".")
         if isinstance(error, subprocess.CalledProcessError):
-            raise ReleaseError(f"{' '.join(error.cmd)} failed; the files are as they were") from error
+            raise ReleaseError(f"{' '.join(error.cmd)} failed; the files were restored") from error
         raise
     _git(root, "tag", "--annotate", f"v{version}", "--message", f"Release {version}")
     return f"""Release {version} is committed and tagged, and its files are in dist/. Nothing is pushed.
 
 To publish it:      git push --atomic origin main v{version}
-To take it back:    git tag --delete v{version} && git reset --hard HEAD~1
+To undo it:         git tag --delete v{version} && git reset --hard HEAD~1
 
 The workflow "release" of the tag runs every check, uploads to PyPI and creates the release on GitHub.
 """
@@ -63,10 +63,10 @@ def notes(root: Path, version: str) -> str:
     """The changes of a release, from CHANGELOG.md.
 
     Raises:
-        ReleaseError: If the checkout has another version, or no changes of this one.
+        ReleaseError: If the checkout has another version, or CHANGELOG.md has no changes for this one.
     """
     if version != (current := _current_version(root)):
-        raise ReleaseError(f"the version is {current}, not {version}")
+        raise ReleaseError(f"pyproject.toml has version {current}, not {version}")
     return _section(root, f"## {re.escape(version)} - [^\n]*\n") + "\n"
 
 
@@ -74,16 +74,16 @@ def _check(root: Path, version: str, current: str) -> None:
     if not _VERSION.fullmatch(version) or _numbers(version) <= _numbers(current):
         raise ReleaseError(f"VERSION is {version!r}: give one that is higher than {current}, in the form 1.2.3")
     if changed := _git(root, "status", "--porcelain"):
-        raise ReleaseError(f"commit these changes first, or remove them:\n{changed}")
+        raise ReleaseError(f"commit or remove these changes first:\n{changed}")
     if (branch := _git(root, "branch", "--show-current").strip()) != "main":
-        raise ReleaseError(f"the branch is {branch!r}: a release is made on main")
+        raise ReleaseError(f"the branch is {branch!r}: switch to main, where releases are made")
     if _git(root, "tag", "--list", f"v{version}"):
-        raise ReleaseError(f"the tag v{version} exists")
+        raise ReleaseError(f"the tag v{version} exists already: give another VERSION, or delete the tag")
     if not _section(root, _UNRELEASED):
-        raise ReleaseError("CHANGELOG.md has no changes under Unreleased")
+        raise ReleaseError("CHANGELOG.md has no changes under Unreleased: write them first")
     placed = [name for name in _WITH_URLS if (root / name).exists() and "/OWNER/" in (root / name).read_text()]
     if placed:
-        raise ReleaseError(f"replace OWNER in {', '.join(placed)} by the owner of the repository on GitHub")
+        raise ReleaseError(f"replace OWNER in {', '.join(placed)} with the owner of the repository on GitHub")
 
 
 def _write(root: Path, version: str, current: str, today: dt.date) -> None:

@@ -57,10 +57,10 @@ def build() -> str:
     """Build the site.
 
     Returns:
-        What is wrong with it, a line each; empty if it was built.
+        The problems, one per line; empty if the site was built.
     """
     if found := orphans():
-        return f"either not in docs/ or not in the nav of zensical.toml: {', '.join(sorted(found))}"
+        return f"these pages are in docs/ or in the nav of zensical.toml, but not in both: {', '.join(sorted(found))}"
     _stage()
     done = subprocess.run([_ZENSICAL, "build", "--strict"], cwd=ROOT, text=True, capture_output=True, check=False)
     printed = _COLOR.sub("", done.stdout + done.stderr)

@@ -1,7 +1,7 @@
-"""Histories, and events that CloudFormation would never send, until the time is over: ``python -m tools.soak``.
+"""Runs random histories of stacks, and events that CloudFormation would never send, until time runs out.
 
-Each round has a seed, which is printed: ``--seed`` repeats the round, and ``--shrink`` makes what failed short.
-Each round has a dedicated process: docs/design/decisions/0006-a-soak-runner.md says why.
+``python -m tools.soak`` prints the seed of each round. ``--seed`` repeats a round, and ``--shrink`` shortens what
+failed. Each round has a dedicated process: docs/design/decisions/0006-a-soak-runner.md says why.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ STEPS = 12
 
 
 def main() -> int:
-    """Run rounds until the time is over, or there were enough, or one fails."""
+    """Run rounds until time runs out, enough have run, or one fails."""
     parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--rounds", type=int, default=10**9, help="stop after this many rounds")
-    parser.add_argument("--seed", type=int, help="of the first round; each later round has the next number")
+    parser.add_argument("--seed", type=int, help="seed of the first round; each later round has the next number")
     parser.add_argument("--shrink", action="store_true", help="shorten what fails, which takes minutes")
     options = parser.parse_args()
     first = random.SystemRandom().randrange(2**32) if options.seed is None else options.seed
@@ -57,7 +57,7 @@ def main() -> int:
 
 
 def play(number: int, *, shrink: bool = False) -> str:
-    """Run one round; the traceback of its failure, or an empty string."""
+    """Run one round. Returns the traceback of its failure, or an empty string."""
     profile = settings(
         max_examples=HISTORIES,
         stateful_step_count=STEPS,
@@ -69,7 +69,7 @@ def play(number: int, *, shrink: bool = False) -> str:
 
     @seed(number)
     class Round(Histories):
-        """A class of its own: Hypothesis keeps the seed on it."""
+        """A new class for each round, because Hypothesis stores the seed in the class."""
 
     @seed(number)
     @settings(profile, max_examples=EVENTS)

@@ -35,7 +35,7 @@ def code_lines(path: Path) -> list[str]:
 
 
 def _docstrings(text: str) -> set[int]:
-    """The numbers of their lines."""
+    """The line numbers of all docstrings."""
     documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     return {
         number

@@ -1,4 +1,4 @@
-"""Replicated by the API's calls, which CDK's AwsCustomResource makes."""
+"""Replicated with the API's calls, made by the CDK's AwsCustomResource."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_secretsmanager as sm
@@ -27,7 +27,7 @@ cr.AwsCustomResource(
     on_update=replicate,
     on_delete=remove,
     policy=cr.AwsCustomResourcePolicy.from_sdk_calls(resources=[f"{secret.secret_arn}-??????"]),
-    # True, CDK's default, has the function install the SDK anew with npm at each cold start.
+    # With True, the CDK's default, the function installs the SDK with npm at each cold start.
     install_latest_aws_sdk=False,
 )
 app.synth()

@@ -1,4 +1,4 @@
-"""Replicated by the property of AWS::SecretsManager::Secret, which is for secrets that the stack makes."""
+"""Replicated by the property of AWS::SecretsManager::Secret, which works only for secrets that the stack makes."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_secretsmanager as sm

@@ -14,7 +14,7 @@ secret = sm.Secret.from_secret_name_v2(stack, "Existing", app.node.get_context("
 
 
 def function(name: str, *actions: str) -> lambda_.Function:
-    """One of the two handlers, with its rights."""
+    """One of the two handlers, with its permissions."""
     rights = [f"secretsmanager:{action}" for action in actions]
     return lambda_.Function(
         stack,

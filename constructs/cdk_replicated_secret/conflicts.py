@@ -44,7 +44,7 @@ class ReplicaConflicts:
     def _declared_twice(self) -> list[str]:
         earlier = self._peers[: self._peers.index(self)]
         return [
-            f"{region} is also a replica Region of {self._secret.node.path} in {peer.path}: declare a replica once"
+            f"{peer.path} already replicates {self._secret.node.path} to {region}: declare each replica once"
             for peer in earlier
             for region in self.regions
             if region in peer.regions and peer.primary == self.primary
@@ -55,14 +55,14 @@ class ReplicaConflicts:
         native: Any = Stack.of(owned).resolve(owned.replica_regions) if owned else None
         entries = native if isinstance(native, list) else []
         return [
-            f"{region} is in regions and also in replica_regions of {self._secret.node.path}: remove it from one"
+            f"{region} is in regions, and also in replica_regions of {self._secret.node.path}: remove it from one"
             for region in self.regions
             if any(region in (entry.get("region"), entry.get("Region")) for entry in entries)
         ]
 
 
 class _Declarations(Construct):
-    """The declarations of an app, where each finds its peers."""
+    """All declarations of an app, so that each can find the others."""
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)

@@ -26,7 +26,7 @@ NO_VALUE = {"Ref": "AWS::NoValue"}
 _DYNAMIC_REFERENCE = "{{resolve:"
 # Dynamic references that CloudFormation does not resolve in custom resources.
 _SECURE = ("{{resolve:ssm-secure:", "{{resolve:secretsmanager:")
-NOT_RESOLVED = "a dynamic reference that a custom resource gets unresolved: use one of another type"
+NOT_RESOLVED = "a dynamic reference that CloudFormation does not resolve in a custom resource: use one of the type ssm"
 # What the CDK returns for a look-up until its CLI has found the value.
 _LOOK_UP = "dummy-value-for-"
 # The other types are those of SSM, whose values are never blank.
@@ -45,12 +45,12 @@ def differ(one: str, other: str) -> bool:
 
 
 def as_text(value: Any) -> Any:
-    """A token that the CDK gives as an object, such as that of ``Fn.condition_if``, as text; any other value as is."""
+    """A token object, such as that of ``Fn.condition_if``, as a text token; any other value unchanged."""
     return Token.as_string(value) if _is_token_object(value) else value
 
 
 def as_list(value: Any) -> Any:
-    """The same for a list."""
+    """A token object as a list token; any other value unchanged."""
     return Token.as_list(value) if _is_token_object(value) else value
 
 
@@ -59,12 +59,12 @@ def _is_token_object(value: Any) -> bool:
 
 
 def may_be_removed(stack: Stack, value: str | list[str]) -> bool:
-    """Whether AWS::NoValue is one of the values in the end."""
+    """Whether the value may resolve to AWS::NoValue."""
     return Token.is_unresolved(value) and json.dumps(NO_VALUE) in json.dumps(stack.resolve(value))
 
 
 def dynamic_reference(stack: Stack, value: Any) -> str | None:
-    """The dynamic reference that a value is, also one that is split, else None."""
+    """The dynamic reference, if the value is one or is split from one; else None."""
     found = stack.resolve(value) if Token.is_unresolved(value) else value
     if isinstance(found, dict) and "Fn::Split" in found:
         found = found["Fn::Split"][1]
@@ -86,7 +86,7 @@ def target_of(token: str) -> tuple[IConstruct | None, str]:
 
 
 def in_each_case(stack: Stack, text: str, render: Callable[[str], Any]) -> Any:
-    """What is rendered of text that may be blank or removed at deployment, which decides between the cases.
+    """Text that may be blank or removed at deployment, rendered for each case; the deployment decides between them.
 
     Args:
         stack: The stack whose template it is for.
@@ -102,7 +102,7 @@ def in_each_case(stack: Stack, text: str, render: Callable[[str], Any]) -> Any:
 
 
 def cases(stack: Stack, text: str) -> list[str]:
-    """The text in each case of an Fn::If, as far as it is known; none for other text."""
+    """The texts in the cases of an Fn::If, as far as they are known; empty for other text."""
     found = stack.resolve(text) if Token.is_unresolved(text) else text
     return [case for case in _cases(found) if isinstance(case, str)] if _is_conditional(found) else []
 
@@ -142,7 +142,7 @@ def _conditions(value: Any) -> Iterator[str]:
 
 
 def _given(stack: Stack, references: Container[str], conditions: Container[str]) -> dict[str, str]:
-    """The parameters among references, each with a condition that it is not blank, unless the conditions ask that."""
+    """The parameters among references that no condition tests yet, each with a condition that it is not blank."""
     found = [element for element in stack.node.find_all() if isinstance(element, CfnElement) and _is_in(stack, element)]
     named = {stack.resolve(element.logical_id): element for element in found}
     expressions = [

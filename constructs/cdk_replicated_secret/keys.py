@@ -77,8 +77,8 @@ def grant_decrypt(stack: Stack, grantee: iam.IGrantable, region: str, key: kms.I
     arn = key_arn(stack, region, key) or ""
     if reader.node.path != stack.node.path and (cases(stack, arn) or blank_parameter(arn)):
         raise ValueError(
-            f"the key in {region} depends on a condition or a blank parameter of {stack.node.path}, which "
-            f"{reader.node.path} does not have: grant kms:Decrypt there with a condition of that stack"
+            f"the key in {region} depends on a condition or a blank parameter of {stack.node.path}, to which "
+            f"{reader.node.path} cannot refer: allow kms:Decrypt in {reader.node.path} with a condition of its own"
         )
     named = in_a_policy(stack, region, key, reader)
     if named is None:
@@ -104,14 +104,15 @@ def in_a_policy(
     arn = key_arn(stack, region, key.alias_target_key if isinstance(key, kms.Alias) else key)
     if arn is None:
         return None
-    # A policy has to name a key even if there is none: the alias allows nothing, because no request names a key by it.
+    # A policy has to name a key even if there is none. The alias allows nothing: a request is checked against the key's
+    # ARN.
     default = stack.format_arn(service="kms", region=region, resource=DEFAULT_KEY)
     arn = as_text(in_each_case(reader or stack, arn, lambda case: key_arn(stack, region, case) or default))
     conditions: dict[str, Mapping[str, Any]] = {"StringEquals": {"kms:ViaService": via_secrets_manager(stack, region)}}
     place, is_alias, name = arn.partition(":alias/")
     if not is_alias:
         return arn, conditions
-    # Behind any other alias it is not: this allows any key in that Region that carries the alias.
+    # The key behind any other alias is not known: this allows any key in that Region that carries the alias.
     conditions["ForAnyValue:StringEquals"] = {"kms:ResourceAliases": f"alias/{name}"}
     return f"{place}:key/*", conditions
 

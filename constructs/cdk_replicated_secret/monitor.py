@@ -27,15 +27,15 @@ _MINUTE = 60
 
 
 class ReplicationMonitor(Construct):
-    """Checks on a schedule whether replicas are still in sync, and writes metrics, alarms and a log line per problem.
+    """Checks on a schedule whether replicas are still in sync; has metrics, alarms, and a log line for each problem.
 
-    A deployment says that replicas were in sync then. A replica can fail weeks later, for example when a key policy
-    changes, or a person removes or promotes it. The monitor checks every replicated secret of its Region, whatever made
-    the replicas: this package, ``ReplicaRegions`` of ``AWS::SecretsManager::Secret``, Terraform or the console. One
-    monitor for each Region that has primaries is enough.
+    A deployment only shows that its replicas were in sync at that time. A replica can fail weeks later, for example if
+    a key policy changes, or a person removes or promotes it. The monitor checks every replicated secret of its Region,
+    whatever made the replicas: this package, ``ReplicaRegions`` of ``AWS::SecretsManager::Secret``, Terraform or the
+    console. One monitor for each Region that has primaries is enough.
 
     Its function may call ListSecrets and DescribeSecret, and nothing else: it never writes and never reads a value. It
-    stores nothing. A replica in progress is reported once neither the secret nor the replica has changed for
+    stores nothing. A replica in progress is reported when neither the secret nor the replica has changed for
     ``in_progress_minutes``.
 
     Args:
@@ -45,9 +45,9 @@ class ReplicationMonitor(Construct):
         name_prefix: Only secrets whose names start with this prefix are checked, and the function may describe only
             those. Default: all secrets.
         tags: Only secrets that have all of these tags are checked. Default: all secrets.
-        in_progress_minutes: How long a replica may be in progress. Default: 30.
-        verify: Whether to ask the Region of every replica for it. With False only the Regions of suspicious replicas
-            are asked: those that are not InSync, or that a tag records but the primary does not list. Default: False.
+        in_progress_minutes: How long a replica may be in progress before it is reported. Default: 30.
+        verify: Whether to check every replica in its own Region. If False, only suspicious replicas are checked there:
+            those that are not InSync, or that a tag records but the primary does not list. Default: False.
         memory_size: The function's memory in MiB. Default: 512, which is enough for 10,000 secrets a minute.
         log_retention: The retention of the function's log group. Default: three months.
 
@@ -109,7 +109,7 @@ class ReplicationMonitor(Construct):
         )
 
     def _checked(self, schedule: Duration) -> Duration:
-        # What EventBridge takes has no length, which the alarms need.
+        # A Duration, not EventBridge's Schedule, because the alarms need the length of the interval.
         given: object = schedule
         if not isinstance(given, Duration):
             raise TypeError(
@@ -147,10 +147,10 @@ class ReplicationMonitor(Construct):
     def alarm(self, topic: sns.ITopic | sns.Topic | None = None) -> list[cloudwatch.Alarm]:
         """Create the alarms: replicas failed, in progress, missing, promoted; checks failed; not run.
 
-        An alarm begins with the first check that finds the problem and ends with the first that does not. Both are
-        sent to the topic. EventBridge gets them too, without further configuration, as events of the type ``CloudWatch
-        Alarm State Change``. *Checks failed* begins after two checks in a row, *not run* after two intervals without a
-        check; until the first check after deployment it is in alarm.
+        An alarm begins with the first check that finds the problem and ends with the first that does not. Both changes
+        are sent to the topic. EventBridge gets them too, without further configuration, as events of the type
+        ``CloudWatch Alarm State Change``. Two alarms differ: *checks failed* begins after two such checks in a row, and
+        *not run* after two intervals without a check. *Not run* is also in alarm from deployment to the first check.
 
         Args:
             topic: The SNS topic to notify. Default: none.
@@ -177,7 +177,7 @@ class ReplicationMonitor(Construct):
                 alarm_description=f"{text}; the log of the monitor's function names them",
                 threshold=1,
                 evaluation_periods=periods,
-                # What a check found is true until the next one.
+                # Between two checks, the alarm keeps the state that the last one found.
                 treat_missing_data=cloudwatch.TreatMissingData.IGNORE,
             )
             for name, (metric, periods, text) in problems.items()
@@ -221,7 +221,7 @@ class ReplicationMonitor(Construct):
         return cloudwatch.GraphWidget(**{"title": "Secret replication", "left": problems, "right": totals, **options})
 
     def metric_secrets_checked(self, **options: Any) -> cloudwatch.Metric:
-        """The number of secrets that a check judged: those with replicas. Statistic of all these metrics: Maximum.
+        """The number of replicated secrets that were checked. Statistic, as of all the monitor's metrics: Maximum.
 
         Args:
             **options: The arguments of ``cloudwatch.Metric``, for example ``period`` or ``statistic``.

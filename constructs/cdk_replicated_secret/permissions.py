@@ -73,7 +73,7 @@ def statements(
 
 
 def _never_removed(stack: Stack, replica: ReplicaRegion) -> ReplicaRegion:
-    """A Region that AWS::NoValue may remove is blank in a policy instead."""
+    """If AWS::NoValue may remove the Region, a policy has a blank one instead."""
     if not may_be_removed(stack, replica.region):
         return replica
     region = as_text(in_each_case(stack, replica.region, lambda case: case))
@@ -133,7 +133,7 @@ def _anywhere(stack: Stack, secret: sm.ISecret) -> str:
     """The secret's ARN in any Region: a Region that is no longer declared is still asked for its replica."""
     arn = secret.secret_full_arn or f"{secret.secret_arn}{_ANY_SUFFIX}"
     parts = stack.split_arn(arn, ArnFormat.COLON_RESOURCE_NAME)
-    # Parts of the ARN that are tokens, except the name, come from the secret's environment: shorter, and the same.
+    # Tokens in the ARN, except the name, are replaced by the secret's environment: that is the same, and shorter.
     account = environment(secret)[0] if Token.is_unresolved(parts.account) else parts.account
     partition = None if Token.is_unresolved(parts.partition) else parts.partition
     name = _name_elsewhere(stack, secret)
@@ -141,11 +141,11 @@ def _anywhere(stack: Stack, secret: sm.ISecret) -> str:
 
 
 def _name_elsewhere(stack: Stack, secret: sm.ISecret) -> str | None:
-    """The name of a secret of the app in another account or Region, else None: CDK's ARN of it lacks the suffix."""
+    """The name of the app's secret in another account or Region, else None. The CDK's ARN for it lacks the suffix."""
     owned = cfn_secret(secret)
     if owned is None or environment(secret) == (stack.account, stack.region):
         return None
-    # CDK generates the name, if it has to, for the first reference.
+    # If the CDK has to generate the name, it does so at the first reference.
     stack.resolve(secret.secret_arn)
     name = stack.resolve(owned.name)
     return name if isinstance(name, str) else None
@@ -169,7 +169,7 @@ def _for_alias(stack: Stack, region: str, key: Any) -> list[iam.PolicyStatement]
 
 
 def _for_unknown_key(stack: Stack, secret: sm.ISecret) -> iam.PolicyStatement:
-    """An imported secret may have a customer key, even of another account: any key that decrypts this secret."""
+    """An imported secret may have any customer key, even of another account: allow each, to decrypt this secret."""
     region = environment(secret)[1]
     conditions = {
         "StringEquals": {"kms:ViaService": via_secrets_manager(stack, region)},

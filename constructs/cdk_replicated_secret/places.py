@@ -25,7 +25,7 @@ def stack_of(grantee: iam.IGrantable) -> Stack | None:
 
 
 def is_out_of_reach(stack: Stack, token: str) -> bool:
-    """Whether the CDK cannot refer to this from the stack, because it is generated in another Region or account."""
+    """Whether the CDK cannot refer to this from the stack: its name is generated in another Region or account."""
     try:
         stack.resolve(token)
     except RuntimeError:
@@ -34,14 +34,15 @@ def is_out_of_reach(stack: Stack, token: str) -> bool:
 
 
 def check_app(construct: Construct, argument: str, other: IConstruct) -> None:
-    """Check that a value is of the construct's own App.
+    """Check that a value belongs to the construct's own App.
 
     Raises:
-        ValueError: If it is of another one.
+        ValueError: If it belongs to another one.
     """
     if other.node.root is not construct.node.root:
         raise ValueError(
-            f"{construct.node.path}: {argument} is {other.node.path} of another App: create or import it in this one"
+            f"{construct.node.path}: {argument} is {other.node.path}, which belongs to another App: "
+            "create or import it in this one"
         )
 
 

@@ -1,4 +1,4 @@
-"""The managed policies on the function's role. Each update gets new ones, so that the old ones last until its end."""
+"""The managed policies on the function's role. An update creates new ones, so that the old ones last until its end."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from constructs import Construct, IValidation
 
 # KMS's condition key for the secret whose value is decrypted; Secrets Manager binds this context to every value.
 ENCRYPTION_CONTEXT = "kms:EncryptionContext:SecretARN"
-# A managed policy holds 6,144 characters; the rest is for its frame, and for tokens that resolve to more than they
-# show.
+# A managed policy holds 6,144 characters. The difference is for its frame, and for tokens that resolve to longer text
+# than estimated.
 _MAX_LENGTH = 6_050
-# What these tokens stand for, as long as it can be; in a statement's conditions all others stand for a Region.
+# The longest values that these tokens can have. In a statement's conditions, any other token stands for a Region.
 _PSEUDO = re.compile(r"\$\{Token\[AWS\.(Partition|AccountId|Region|StackId)\.\d+\]\}")
 _LONGEST_VALUES = {
     "Partition": "aws-us-gov",
@@ -28,7 +28,7 @@ _LONGEST_VALUES = {
     "StackId": "?" * 128,
 }
 _LIST = re.compile(r"#\{Token\[[^\]]*\]\}")
-# All other tokens of an entry: the ARN of a key, the name of a secret. Few values are longer than this.
+# Any other token in an entry is the ARN of a key or the name of a secret, and few of these are longer than this.
 _TOKEN = re.compile(r"\$\{Token\[[^\]]*\]\}")
 _TOKEN_VALUE = "?" * 128
 # What a statement has around its list of entries: the element's or the condition key's name, and punctuation.

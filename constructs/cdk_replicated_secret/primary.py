@@ -26,7 +26,7 @@ def cfn_secret(secret: sm.ISecret) -> sm.CfnSecret | None:
 
 
 def primary_key(secret: sm.ISecret) -> kms.IKey | str | None:
-    """The key that encrypts the secret; None if it is not known, as of most imported secrets."""
+    """The key that encrypts the secret; None if it is not known, as for most imported secrets."""
     owned = cfn_secret(secret)
     if secret.encryption_key or not owned:
         return secret.encryption_key
@@ -51,7 +51,7 @@ def secret_id(stack: Stack, secret: sm.ISecret) -> str:
 
 
 def identity(secret: sm.ISecret) -> tuple[str, ...]:
-    """A key that is equal for two constructs that certainly are the same secret, by account, Region and name."""
+    """Equal for two constructs if they certainly are the same secret: account, Region and name."""
     stack = Stack.of(secret)
     place: tuple[str, ...] = environment(secret)
     if any(Token.is_unresolved(part) for part in place):
@@ -98,5 +98,5 @@ def partial_replica_arn(secret: sm.ISecret, region: str) -> str | None:
 
 
 def _resource(secret: sm.ISecret) -> str:
-    """The end of the ARN. An import by partial ARN strips from its secret_name what only looks like a suffix."""
+    """The end of the ARN. Not ``secret_name``: an import by partial ARN strips what looks like a suffix from it."""
     return secret.secret_arn.split(":", _ARN_COLONS)[-1]

@@ -33,8 +33,9 @@ class ReplicaRegion:
     Args:
         region: The name of the Region, for example ``eu-west-3``.
         encryption_key: A key in that Region: a KMS key construct, or the ARN, ID or alias (``alias/app``) of a key. A
-            token is treated as an ARN, except the Ref of a key or an alias; if it is blank or ``AWS::NoValue`` at
-            deployment, it is the default key. Default: the account's ``alias/aws/secretsmanager`` in that Region.
+            token is treated as an ARN, unless it is the Ref of a key or an alias. A token that is blank or
+            ``AWS::NoValue`` at deployment means the default key. Default: the account's ``alias/aws/secretsmanager`` in
+            that Region.
 
     Example::
 
@@ -42,8 +43,8 @@ class ReplicaRegion:
     """
 
     region: str
-    # kms.Key is named beside kms.IKey, here and elsewhere, because pyright does not accept CDK's classes as their
-    # interfaces.
+    # kms.Key is named beside kms.IKey, here and elsewhere, because pyright does not accept the CDK's classes where
+    # their interfaces are expected.
     encryption_key: kms.IKey | kms.Key | str | None = field(default=None, kw_only=True)
 
     @property

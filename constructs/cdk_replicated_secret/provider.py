@@ -20,8 +20,8 @@ from constructs import Construct, IDependable
 from .forms import as_text, is_known, may_be_removed
 from .policies import Policies
 
-# MiB. Measured: the handler peaks at 54 MiB and takes 0.6 s of a CPU, most of it to start. With Lambda's own share that
-# would fit into 128, but the CPU comes with the memory: to start would take 8 s instead of 4.
+# MiB. The handler needs a tenth of it, but a function's share of a CPU comes with its memory: more than this shortens a
+# cold start by little, as docs/design/benchmarks.md measures.
 DEFAULT_MEMORY_SIZE = 512
 _HANDLER = "secret_replication.main.handler"
 # Lambda's limit: a replica can take minutes, and waiting costs next to nothing.
@@ -66,7 +66,7 @@ class IReplicationProvider(Protocol):
 
         Returns:
             The constructs that hold the permissions. The custom resource depends on them, so that the permissions exist
-            before the first call and until after the last.
+            from before the first call until after the last.
         """
         ...
 
@@ -175,7 +175,7 @@ class ReplicationProvider(Construct):
     def _new_role(self, log_group: logs.ILogGroup, *, in_vpc: bool) -> iam.Role:
         """A role that may write only to this log group; AWS's managed policy would allow every group.
 
-        These permissions are part of the role, so they exist before the function and until after it.
+        These permissions are part of the role, so they exist as long as the function does, and longer.
         """
         allowed = {"Logs": iam.PolicyStatement(actions=LOG_ACTIONS, resources=[log_group.log_group_arn])}
         if in_vpc:
@@ -259,11 +259,11 @@ class ReplicationProvider(Construct):
         Args:
             scope: The parent construct.
             id: The construct ID.
-            service_token: The ARN of the function, in the stack's Region. CloudFormation also accepts an SNS topic, but
-                the function cannot serve its events.
+            service_token: The ARN of the function, in the stack's Region. CloudFormation would also accept an SNS
+                topic, but the function cannot serve its events.
 
         Raises:
-            ValueError: If this is not such an ARN, or the ARN is in another Region.
+            ValueError: If this is not the ARN of a function, or the function is in another Region.
 
         Example::
 
@@ -285,8 +285,8 @@ class ReplicationProvider(Construct):
             statements: The permissions.
 
         Returns:
-            The policies; none with ``manage_permissions=False``. Make whatever needs the permissions depend on them, so
-            that they exist before the first call and until after the last.
+            The policies; none with ``manage_permissions=False``. Make whatever needs the permissions depend on the
+            policies, so that they exist from before the first call until after the last.
         """
         role, stack = self.function.role, Stack.of(scope)
         if role is None or not self._manages_permissions:
@@ -298,7 +298,7 @@ class ReplicationProvider(Construct):
         return policies.add(statements)
 
     def metric_responses_failed(self, **options: Any) -> cloudwatch.Metric:
-        """The number of custom resources that failed, or whose response CloudFormation rejected. Statistic: Sum.
+        """The number of requests that failed, or whose response CloudFormation did not accept. Statistic: Sum.
 
         Like the other metrics, it covers every provider of the account in the Region.
 
@@ -329,7 +329,7 @@ class ReplicationProvider(Construct):
         return self._metric("ReplicasFailed", "Sum", options)
 
     def metric_replicas_unverified(self, **options: Any) -> cloudwatch.Metric:
-        """The number of removed replicas whose Regions could not confirm that they are gone. Statistic: Sum.
+        """The number of removed replicas that may still exist: their Regions did not respond. Statistic: Sum.
 
         Args:
             **options: The arguments of ``cloudwatch.Metric``.
@@ -337,7 +337,7 @@ class ReplicationProvider(Construct):
         return self._metric("ReplicasUnverified", "Sum", options)
 
     def metric_replicas_unowned(self, **options: Any) -> cloudwatch.Metric:
-        """The number of replicas that lost their tag, so that they stay when they are dropped. Statistic: Sum.
+        """The number of replicas whose tag has disappeared, so that they stay when dropped. Statistic: Sum.
 
         Args:
             **options: The arguments of ``cloudwatch.Metric``.
@@ -345,7 +345,7 @@ class ReplicationProvider(Construct):
         return self._metric("ReplicasUnowned", "Sum", options)
 
     def metric_seconds_to_in_sync(self, **options: Any) -> cloudwatch.Metric:
-        """The seconds that a successful Create or Update took until every replica was InSync. Statistic: Average.
+        """How many seconds successful Creates and Updates took. Statistic: Average.
 
         Args:
             **options: The arguments of ``cloudwatch.Metric``.
@@ -358,7 +358,7 @@ class ReplicationProvider(Construct):
 
 
 class _ImportedProvider(Construct):
-    """A provider of which only the service token is known: see ``ReplicationProvider.from_service_token``."""
+    """A provider known only by its service token: see ``ReplicationProvider.from_service_token``."""
 
     def __init__(self, scope: Construct, id: str, service_token: str) -> None:
         super().__init__(scope, id)
@@ -366,7 +366,10 @@ class _ImportedProvider(Construct):
         self._service_token: str = service_token
         if isinstance(service_token, str) and not is_known(service_token):
             if may_be_removed(Stack.of(self), service_token):
-                raise ValueError(f"{self.node.path}: service_token may be AWS::NoValue, but it is required")
+                raise ValueError(
+                    f"{self.node.path}: service_token may be AWS::NoValue, but it is required: "
+                    "write the ARN of a function for every case"
+                )
             return
         found = _SERVICE_TOKEN.fullmatch(service_token) if isinstance(service_token, str) else None
         if not found:

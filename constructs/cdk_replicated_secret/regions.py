@@ -43,7 +43,7 @@ def is_list_token(regions: object) -> bool:
     return (
         isinstance(regions, list)
         and all(isinstance(entry, str) for entry in regions)
-        # The list is asked, because for its encoded element the answer is no.
+        # Ask about the whole list: its encoded element alone does not count as a token.
         and Token.is_unresolved(regions)
     )
 
@@ -63,8 +63,8 @@ def check_list_token(construct: Construct, regions: Any) -> None:
     found = dynamic_reference(stack, regions)
     if found:
         raise ValueError(
-            f"{path}: regions is split from the dynamic reference {found}, which CloudFormation splits before it "
-            "resolves it: use ssm.StringListParameter.value_for_typed_list_parameter(...)"
+            f"{path}: regions is split from the dynamic reference {found}, which CloudFormation resolves only "
+            "after splitting the text: use ssm.StringListParameter.value_for_typed_list_parameter(...)"
         )
 
 
@@ -150,11 +150,11 @@ def _not_a_region(name: str) -> str:
 
 
 def _warn_of_unknown_region(construct: Construct, region: str) -> None:
-    """A warning and no error, because a Region can be newer than this aws-cdk-lib."""
+    """A warning, not an error: a Region can be newer than this aws-cdk-lib."""
     if not is_known(region) or RegionInfo.get(region).partition:
         return
     nearest = difflib.get_close_matches(region, [known.name for known in RegionInfo.regions])
-    # Of several, the one whose letters were swapped.
+    # If there are several, prefer the one that differs only by swapped letters.
     name = max(nearest, key=lambda name: sorted(name) == sorted(region), default=None)
     meant = f": did you mean {name!r}?" if name else ""
     Annotations.of(construct).add_warning_v2(
@@ -203,7 +203,7 @@ def _wrong_with_key_text(stack: Stack, region: str, key: str) -> str | None:
         return wrong
     for case in cases(stack, key):
         if case.startswith(ALIAS) and case != DEFAULT_KEY:
-            return f"an alias in one case of an Fn::If, {case!r}: write the key's ARN"
+            return f"the alias {case!r} in one case of an Fn::If, which a policy cannot name: write the key's ARN"
     if not key or not is_known(key):
         return None
     if not _KEY.fullmatch(key):

@@ -20,10 +20,10 @@ from .props import ReplicaRegion
 
 @jsii.implements(sm.ISecret)
 class Replica(Resource):
-    """A replica, which can be read. Everything else is done with the primary.
+    """A replica, which can only be read. Everything else is done with the primary.
 
-    An import by the CDK would suffice except for ``grant_read``: it takes the Region of kms:ViaService from the stack
-    of the import, and omits imported keys.
+    The CDK's own import would suffice, but its ``grant_read`` takes the Region of kms:ViaService from the stack of the
+    import, and omits imported keys.
 
     Args:
         scope: The parent construct.
@@ -102,7 +102,7 @@ class Replica(Resource):
         return grant.combine(decrypt) if decrypt else grant
 
     def _arn_for(self, grantee: iam.IGrantable) -> str:
-        """The primary's stack knows the suffix. In another stack the token would be a reference to the primary's."""
+        """The primary's stack knows the suffix. In another, the token would be a reference to the primary's stack."""
         reader = stack_of(grantee)
         if reader and reader.node.path == self.stack.node.path:
             return self._deployed_arn
@@ -117,7 +117,7 @@ class Replica(Resource):
     def attach(self, target: sm.ISecretAttachmentTarget) -> sm.ISecret:
         # RDS attaches the secret of Credentials.from_secret.
         return self._reject(
-            ", attach the primary, and pass a replica as rds.Credentials.from_password("
+            "; to give the replica's password to a database, write rds.Credentials.from_password("
             '"admin", replica.secret_value_from_json("password"))'
         )
 

@@ -101,16 +101,19 @@ def _wrong_with_secret(stack: Stack, secret: sm.ISecret) -> str | None:
     if is_out_of_reach(stack, arn):
         return (
             f"secret is {secret.node.path} of a stack in {place(Stack.of(secret))}, but this stack is in "
-            f"{place(stack)}, which cannot know a generated name: declare the ReplicatedSecret in the secret's "
+            f"{place(stack)}, which cannot know its generated name: declare the ReplicatedSecret in the secret's "
             "own stack, or give the secret a secret_name"
         )
     if may_be_removed(stack, arn):
-        return "secret may be AWS::NoValue, but a primary is required: write another secret, or omit the construct"
+        return (
+            "secret may be AWS::NoValue, but a primary is required: give a secret for every case, or omit the construct"
+        )
     found = dynamic_reference(stack, arn)
     if found:
         return (
             f"secret is imported by an ARN that is the dynamic reference {found}, which CloudFormation resolves "
-            "too late to take it apart: use ssm.StringParameter.value_for_string_parameter(...), or import by name"
+            "too late for Fn::Split and Fn::Select: use ssm.StringParameter.value_for_string_parameter(...), or import "
+            "by name"
         )
     name = arn.split(":", _ARN_COLONS + 1)[-1]
     if is_secure(stack, name):
@@ -133,7 +136,7 @@ def _check_primary_key(construct: Construct, secret: sm.ISecret | None, key: Any
     if secret is not None and primary_key(secret):
         raise ValueError(
             f"{path}: encryption_key is for a new secret, or for an imported one whose key is not known, but the key "
-            "of secret is known: omit encryption_key (the key of a replica goes into ReplicaRegion)"
+            f"of {secret.node.path} is known: omit encryption_key (the key of a replica goes into ReplicaRegion)"
         )
     region = environment(secret)[1] if secret is not None else Stack.of(construct).region
     if differ(key.env.region, region):

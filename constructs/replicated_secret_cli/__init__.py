@@ -4,5 +4,5 @@ import sys
 from pathlib import Path
 
 _HERE = Path(__file__).parents[1]
-# The last entries of sys.path: what the bundle has of other packages must not replace what is installed.
+# At the end of sys.path: the bundle's copies of other packages must not replace the installed ones.
 sys.path += [str(_HERE / "cdk_replicated_secret" / "_handler.zip"), str(_HERE.parent / "handler")]

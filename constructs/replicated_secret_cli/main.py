@@ -24,7 +24,7 @@ from replication_monitor.secrets_manager import Boto3Secrets
 
 _PROBLEMS, _UNCHECKED = 1, 2
 _COLUMNS = ("Secret", "Region", "Status", "Owner", "Key", "Last read")
-# Of a table that goes to a file or a pipe.
+# The width of a table that goes to a file or a pipe.
 _WIDTH = 200
 _STYLES = {Kind.IN_SYNC: "green", Kind.CHANGING: "yellow", Kind.DELETED: "dim"}
 _PROBLEM = "bold red"
@@ -37,18 +37,20 @@ def cli() -> None:
 
 
 @cli.command()
-@click.option("--region", help="Region of the primaries. Default: that of the AWS configuration.")
-@click.option("--prefix", default="", help="Only secrets whose names start with this.")
-@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Only secrets with this tag; may be repeated.")
-@click.option("--verify", is_flag=True, help="Ask the Region of every replica, not only those of suspicious ones.")
+@click.option("--region", help="Region of the primaries. Default: the configured Region.")
+@click.option("--prefix", default="", help="Check only secrets whose names start with this.")
+@click.option(
+    "--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Check only secrets with this tag. May be repeated."
+)
+@click.option("--verify", is_flag=True, help="Check every replica in its own Region, not only suspicious ones.")
 @click.option("--problems", "only_problems", is_flag=True, help="Show only problems.")
-@click.option("--json", "as_json", is_flag=True, help="Write a JSON list.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def status(
     region: str | None, prefix: str, tags: Sequence[str], *, verify: bool, only_problems: bool, as_json: bool
 ) -> None:
-    """Show every replica of the Region's secrets, whatever made it, and what to do about those that are not in sync.
+    """Show the replicas of all secrets in a Region, whatever made them, and how to fix those that are not in sync.
 
-    Exit code: 0 if all is well, 1 if there are problems, 2 if something could not be checked.
+    Exit code: 0 if there are no problems, 1 if there are, 2 if something could not be checked.
     """
     region = region or boto3.Session().region_name
     if not region:
@@ -73,7 +75,7 @@ def _pair(tag: str) -> tuple[str, str]:
 
 
 def _with_progress(scan: Scan) -> Iterator[Finding]:
-    """The findings, with a bar on standard error while they come. Nobody knows how many secrets there are."""
+    """The findings, with a progress bar on standard error. It has no total: the number of secrets is not known."""
     console = Console(stderr=True)
     columns = (BarColumn(), TextColumn("{task.completed} secrets"))
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -94,7 +96,7 @@ def _print(shown: Sequence[Finding], checked: int, found: Sequence[Finding]) -> 
     table = Table(*_COLUMNS, box=None, header_style="bold", pad_edge=False)
     for finding in shown:
         status = Text(finding.status, _STYLES.get(finding.kind, _PROBLEM))
-        # As Text, because what AWS says is not rich's markup.
+        # As Text, because AWS's messages must not be read as rich's markup.
         texts = (finding.owner, finding.key, finding.last_accessed)
         table.add_row(Text(finding.secret), Text(finding.region), status, *map(Text, texts))
     if shown:
@@ -102,7 +104,8 @@ def _print(shown: Sequence[Finding], checked: int, found: Sequence[Finding]) -> 
     problems = [finding for finding in shown if finding.kind.is_problem]
     for finding in problems:
         console.print(
-            Text(f"\n{finding.place or 'The list'}: {finding.message or finding.status}", _PROBLEM), soft_wrap=True
+            Text(f"\n{finding.place or 'The list of secrets'}: {finding.message or finding.status}", _PROBLEM),
+            soft_wrap=True,
         )
         console.print(Text(f"To fix this, {finding.advice}"), soft_wrap=True)
     in_sync = sum(finding.kind is Kind.IN_SYNC for finding in found)

@@ -26,7 +26,7 @@ account = os.environ.get("CDK_DEFAULT_ACCOUNT")
 primary = cdk.Stack(app, "Primary", env=cdk.Environment(account=account, region="us-west-2"))
 consumer = cdk.Stack(app, "Consumer", env=cdk.Environment(account=account, region="eu-west-3"))
 
-# A name of your own makes the replica's ARN known at synth, so the stacks need no reference across Regions.
+# With an explicit name, the replica's ARN is known at synthesis, so the stacks need no cross-Region reference.
 secret = sm.Secret(primary, "Secret", secret_name=NAME, removal_policy=cdk.RemovalPolicy.DESTROY)
 replicated = ReplicatedSecret(primary, "Database", secret=secret, regions=["eu-west-3"])
 
@@ -40,11 +40,11 @@ reader = lambda_.Function(
     environment={"SECRET_ARN": replica.secret_arn},
     timeout=cdk.Duration.seconds(30),
 )
-# The function may read the replica; the primary stays closed to it.
+# The function may read the replica, but not the primary.
 replica.grant_read(reader)
 cdk.CfnOutput(consumer, "ReaderName", value=reader.function_name)
 
-# What is known at synth orders nothing: say that the replica comes first and goes last.
+# A plain ARN does not order the stacks: this dependency has the replica created first and deleted last.
 consumer.add_stack_dependency(primary)
 
 app.synth()

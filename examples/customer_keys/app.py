@@ -13,22 +13,22 @@ app = cdk.App()
 account = os.environ.get("CDK_DEFAULT_ACCOUNT")
 stack = cdk.Stack(app, "CustomerKeys", env=cdk.Environment(account=account, region=PRIMARY))
 
-# A stack for each Region with its key, always under the same alias. Leave these out where the keys exist already.
+# A stack for each Region with its key, always under the same alias. Omit these stacks if the keys exist already.
 for region in ("eu-west-3", "us-east-1"):
     there = cdk.Stack(app, f"CustomerKey-{region}", env=cdk.Environment(account=account, region=region))
     kms.Key(there, "Key", alias=ALIAS, enable_key_rotation=True, removal_policy=cdk.RemovalPolicy.DESTROY)
-    # The keys come first and go last.
+    # The keys are created first and deleted last.
     stack.add_stack_dependency(there)
 
 replicated = ReplicatedSecret(
     stack,
     "Database",
-    # The key of the primary, which is a new secret here; a secret of your own brings its own.
+    # The key of the primary, which is a new secret here. An existing secret already has its key.
     encryption_key=kms.Key(stack, "Key", enable_key_rotation=True, removal_policy=cdk.RemovalPolicy.DESTROY),
     regions=[
-        # By alias, which is looked up in the replica's Region. The function may then use whatever key has the alias.
+        # By alias, which is looked up in the replica's Region. The function may then use any key with that alias.
         ReplicaRegion("eu-west-3", encryption_key=ALIAS),
-        # By ARN, here that of an alias; the ARN of a key itself limits the function's permissions to that key.
+        # By ARN, here an alias's ARN. With a key's ARN, the function may use that key only.
         ReplicaRegion("us-east-1", encryption_key=f"arn:{stack.partition}:kms:us-east-1:{stack.account}:{ALIAS}"),
     ],
 )

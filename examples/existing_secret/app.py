@@ -1,4 +1,4 @@
-"""Replicate a secret that exists already to two Regions, and show what came of it."""
+"""Replicate an existing secret to two Regions, and show the result in outputs."""
 
 import os
 
@@ -11,10 +11,10 @@ app = cdk.App()
 env = cdk.Environment(account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region="us-west-2")
 stack = cdk.Stack(app, "ExistingSecret", env=env)
 
-# Nothing of the secret itself is changed, but for the tags that say which replicas are this stack's.
+# The secret itself does not change, except for the tags that record which replicas this stack owns.
 existing = sm.Secret.from_secret_name_v2(stack, "Existing", "app/database")
 
-# A replica that is there already is adopted, and left as it was when the stack goes; those made here go with the stack.
+# A replica that exists already is adopted, and stays when the stack is deleted. The others are deleted with the stack.
 replicated = ReplicatedSecret(stack, "Database", secret=existing, regions=["eu-west-3", "us-east-1"])
 
 # DatabaseArn, DatabaseReplicationStatus, DatabaseStatusEuWest3, DatabaseStatusUsEast1.

@@ -32,7 +32,7 @@ consumer = cdk.Stack(
     app, "RdsReader", env=cdk.Environment(account=account, region="eu-west-3"), cross_region_references=True
 )
 
-# The smallest network that RDS takes: two zones, no way in or out.
+# The smallest network that RDS accepts: two zones, no way in or out.
 vpc = ec2.Vpc(
     stack,
     "Network",
@@ -49,7 +49,7 @@ database = rds.DatabaseInstance(
     vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED),
     storage_encrypted=True,
     credentials=rds.Credentials.from_generated_secret("app"),
-    # It is an example: `cdk destroy` takes the database away, with its data.
+    # This is an example: `cdk destroy` deletes the database with its data.
     removal_policy=cdk.RemovalPolicy.DESTROY,
 )
 assert database.secret  # None only where the credentials are not generated

@@ -1,8 +1,8 @@
-"""The judgement: what is read of a secret -> a finding for each of its replicas. No I/O, no clock.
+"""Turns what was read of a secret into a finding for each of its replicas. No I/O, no clock.
 
-There is no store, so nothing is known of earlier runs. What a running deployment would explain (a replica in progress,
-a tag whose replica is not listed) is a problem once nothing has changed for ``Rules.minutes``: neither the primary
-(LastChangedDate, CreatedDate) nor, if its Region was asked, the replica (CreatedDate, F19).
+There is no store, so nothing is known of earlier runs. A replica in progress, or a tag whose replica is not listed, may
+be the work of a running deployment. It becomes a problem when nothing has changed for ``Rules.minutes``: neither the
+primary (LastChangedDate, CreatedDate) nor, if its Region was asked, the replica (CreatedDate, F19).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from .model import Finding, InRegion, Kind, Rules, Secret
 _NOT_ASKED = InRegion(ReplicaState.REPLICA)
 _SECONDS = 60
 _STACK, _LOGICAL_ID = "aws:cloudformation:stack-name", "aws:cloudformation:logical-id"
-_FAILOVER = "it may hold the only current value, so nothing overwrites it; docs/guide/failover.md has the ways on"
+_FAILOVER = "decide which value to keep, because it may hold the only current one: docs/guide/failover.md says how"
 _ALLOW = (
-    "allow secretsmanager:DescribeSecret on this secret, and check that its resource policy does not deny it, and that "
+    "allow secretsmanager:DescribeSecret on this secret, and check that its resource policy does not deny it and that "
     "the Region is enabled and reachable"
 )
 
@@ -29,13 +29,13 @@ _ALLOW = (
 def has_replicas(primary_region: str, region: str, tags: Mapping[str, str]) -> bool:
     """Whether a listed secret concerns us: a primary with replicas (F4), or a secret that still has tags of ours.
 
-    Replicas of other Regions' primaries do not: they are judged there.
+    Replicas of primaries in other Regions do not: they are judged in those Regions.
     """
     return primary_region == region or (not primary_region and any(key.startswith(TAG_PREFIX) for key in tags))
 
 
 def to_ask(secret: Secret, rules: Rules) -> list[str]:
-    """The Regions to ask what they have: of suspicious replicas, or of all."""
+    """The Regions to ask: those of suspicious replicas, or all."""
     listed = {r for r, replica in secret.replicas.items() if rules.verify or replica.status != IN_SYNC}
     return sorted(listed | (claims(secret.tags, secret.arn.region).keys() - secret.replicas.keys()))
 
@@ -50,8 +50,8 @@ def judge(secret: Secret, in_region: Mapping[str, InRegion], now: float, rules: 
         rules: how to judge.
 
     Returns:
-        A finding for each replica that the primary lists or our tags record, by Region, then one for each Region that
-        could not be asked, and for each tag that is left over.
+        A finding for each replica that the primary lists or our tags record, by Region; then one for each Region that
+        could not be asked; then one for each left-over tag.
     """
     if secret.deleted:
         return [deleted(secret.name, str(secret.arn))]
@@ -104,7 +104,7 @@ def _listed(known: Finding, replica: ReplicaStatus, state: ReplicaState, *, chan
     if state is ReplicaState.STANDALONE:
         return _promoted(known)
     if replica.status == FAILED:
-        # Whatever its Region has: after a collision of names it never had the replica (F12).
+        # It does not matter what its Region has: if the name was taken, the replica never existed (F12).
         return replace(known, kind=Kind.FAILED, advice=advice_for(replica.message).text)
     if changing and replica.status != IN_SYNC:
         return replace(known, kind=Kind.CHANGING)
@@ -113,7 +113,7 @@ def _listed(known: Finding, replica: ReplicaStatus, state: ReplicaState, *, chan
         return replace(known, kind=Kind.MISSING, message=message, advice=_again(known, remove=True))
     if replica.status == IN_SYNC:
         return known
-    # F22: it can stay so for ever.
+    # F22: it can stay in progress forever.
     advice = f"check that its KMS key is enabled; if AWS does not finish, {_again(known, remove=True)}"
     return replace(known, kind=Kind.IN_PROGRESS, advice=advice)
 
@@ -124,12 +124,12 @@ def _recorded(known: Finding, state: ReplicaState, primary_region: str, *, chang
     if state is ReplicaState.STANDALONE:
         return _promoted(known)
     if state is ReplicaState.REPLICA:
-        # F18: a removed replica leaves the list at once and its Region later.
+        # F18: a removed replica leaves the list immediately and its Region later.
         return replace(known, kind=Kind.CHANGING, message="its Region still has it: it is being removed")
     if changing:
-        return replace(known, kind=Kind.CHANGING, message="its tag was written or it was removed recently")
+        return replace(known, kind=Kind.CHANGING, message="its tag was written, or the replica was removed, recently")
     message = f"the tag on the primary in {primary_region} records it, but it is gone"
-    advice = f"{_again(known)}; or, if it is no longer wanted, remove the Region from its stack"
+    advice = f"{_again(known)}; or, if you no longer want it, remove the Region from its stack"
     return replace(known, kind=Kind.MISSING, message=message, advice=advice)
 
 
@@ -145,7 +145,7 @@ def _left_over(secret: Secret, owned: Mapping[str, Claim]) -> list[Finding]:
     keys = [key for key in sorted(secret.tags) if key.startswith(TAG_PREFIX) and key[len(TAG_PREFIX) :] not in owned]
     command = f"aws secretsmanager untag-resource --region {arn.region} --secret-id {arn} --tag-keys"
     left = Finding(Kind.LEFTOVER, secret.name, str(arn), status="tag left over", owner=_owner(secret, None))
-    message = "this secret was a replica and was promoted: the tag names another primary, and is ignored"
+    message = "this secret was a replica and was promoted: its tag names the former primary, and is ignored"
     return [
         replace(left, region=key[len(TAG_PREFIX) :], message=message, advice=f"run {command} {key}") for key in keys
     ]
@@ -157,7 +157,7 @@ def _again(known: Finding, *, remove: bool = False) -> str:
     first = f"aws secretsmanager remove-regions-from-replication {secret} --remove-replica-regions {known.region}"
     key = f",KmsKeyId={known.key}" if known.key else ""
     again = f"aws secretsmanager replicate-secret-to-regions {secret} --add-replica-regions Region={known.region}{key}"
-    return f"run {first}, wait a minute, and run {again}" if remove else f"to replicate it again, run {again}"
+    return f"run {first}, wait a minute, and run {again}" if remove else f"replicate it again (run {again})"
 
 
 def _owner(secret: Secret, claim: Claim | None) -> str:

@@ -28,7 +28,7 @@ _METRICS = (
     Kind.PROMOTED,
     Kind.UNCHECKED,
 )
-# What is left of Lambda's time for the secrets that are being read, and for the metrics.
+# The part of Lambda's time that is kept for the secrets that are being read, and for the metrics.
 _MARGIN_MS = 60_000
 
 
@@ -36,11 +36,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Check every replicated secret of the Region: a log line for each problem, and the metrics.
 
     Args:
-        event: EventBridge's; nothing in it is read.
+        event: EventBridge's event, which is ignored.
         context: Lambda's context object.
 
     Returns:
-        The metrics, for those who call it by hand.
+        The metrics, for a person who invokes the function by hand.
     """
     log: Log = Logger(service=NAMESPACE, location=None)
     metrics = EphemeralMetrics(namespace=NAMESPACE, service=context.function_name)

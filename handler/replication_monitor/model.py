@@ -1,4 +1,4 @@
-"""What is read of a secret, and what is found."""
+"""The monitor's value types: what it reads of a secret, and what it finds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from secret_replication.model import ReplicaState, ReplicaStatus, SecretArn
 
 
 class Kind(Enum):
-    """What a replica is found to be; the value is the metric that counts it."""
+    """The kind of a finding; the value is the name of the metric that counts it."""
 
     IN_SYNC = "ReplicasInSync"
     CHANGING = "ReplicasChanging"
@@ -30,7 +30,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How to judge. Default: only the suspicious replicas' Regions are asked.
+    """How to judge. By default, only the Regions of suspicious replicas are asked.
 
     Attributes:
         minutes: how long a replica may be in progress.
@@ -77,13 +77,13 @@ class Finding:
     """One replica, or what could not be checked.
 
     Attributes:
-        kind: what it is found to be.
+        kind: what was found.
         secret: the secret's name.
         arn: the primary's ARN; empty if the secrets could not be listed.
         region: the replica's Region; empty if this is about the secret as a whole.
         status: what AWS reports.
-        message: why, in AWS's words where it has some.
-        owner: who made the replica, or else the secret: stack and logical ids.
+        message: why; AWS's message, if there is one.
+        owner: the stack and logical ids that made the replica, or else those that made the secret.
         advice: what to do.
         key: the replica's KMS key.
         last_accessed: an ISO date.

@@ -11,7 +11,7 @@ from .model import Entry, Secret
 
 
 class Secrets(Protocol):
-    """Two calls. Each raises a ReplicationError and nothing else; threads call ``read`` concurrently."""
+    """Two calls. Each raises a ReplicationError and nothing else. Several threads call ``read`` concurrently."""
 
     def pages(self, name_prefix: str, tag_key: str) -> Iterator[Sequence[Entry]]:
         """ListSecrets in the monitor's Region, page by page. Both filters are prefixes; empty means all."""

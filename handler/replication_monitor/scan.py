@@ -21,9 +21,9 @@ from .model import Entry, Finding, InRegion, Rules, Secret
 from .ports import Secrets
 
 THREADS = 16
-# Secrets that are being read or wait for it: the memory that a scan takes, however many secrets there are.
+# Secrets that are being read or waiting to be: this limits a scan's memory, however many secrets there are.
 _WINDOW = 4 * THREADS
-# A Region that did not respond so often in a row is not asked again in this scan: each time takes seconds.
+# After so many failures in a row, a Region is not asked again in this scan: each one takes seconds.
 _GIVE_UP = 3
 
 
@@ -59,7 +59,7 @@ class Scan:
         self.checked = 0
 
     def run(self) -> Iterator[Sequence[Finding]]:
-        """The findings, secret by secret, in the order of the list. What cannot be checked is a finding, too."""
+        """The findings, secret by secret, in the order of the list. What cannot be checked is also a finding."""
         waiting: deque[Future[Sequence[Finding]]] = deque()
         reason = ""
         with ThreadPoolExecutor(THREADS) as pool:
@@ -84,13 +84,13 @@ class Scan:
     def _entries(self) -> Iterator[Entry]:
         """The listed secrets that concern us.
 
-        AWS filters by one tag's key; here the keys and values of all wanted tags are compared. The token of a page
-        comes with the page before, so nothing after a page that fails can be listed.
+        AWS filters by the key of one tag; the keys and values of all wanted tags are compared here. Each page has the
+        token of the next, so if one page fails, nothing after it can be listed.
         """
         for page in self._aws.pages(self._name_prefix, next(iter(self._tags), "")):
             for entry in page:
                 if not self._has_time():
-                    raise UnavailableError(f"the time was over before {entry.arn}")
+                    raise UnavailableError(f"time ran out before {entry.arn} was checked")
                 wanted = self._tags.items() <= entry.tags.items()
                 if wanted and has_replicas(entry.primary_region, self._region, entry.tags):
                     yield entry
@@ -122,7 +122,7 @@ class Scan:
         try:
             found = self._aws.read(arn)
         except UnavailableError as error:
-            # One that throttles responds.
+            # A Region that throttles calls does respond.
             self._silent[arn.region] += not isinstance(error, ThrottledError)
             raise
         except ReplicationError:

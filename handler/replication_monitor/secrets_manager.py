@@ -17,7 +17,7 @@ from secret_replication.secrets_manager import CONFIG, Boto3SecretsManager, stat
 from .model import Entry, Secret
 from .scan import THREADS
 
-# No run comes after this one to try again, unlike the custom resource's; throttling is waited for.
+# More attempts than the custom resource's function has: here no later round tries again, so throttling is waited out.
 _CONFIG = CONFIG.merge(
     Config(
         max_pool_connections=THREADS,
@@ -71,7 +71,7 @@ class Boto3Secrets(Boto3SecretsManager):
 
 
 class _OncePerRegion:
-    """Makes each client once: boto3 must not make clients in several threads at a time."""
+    """Makes each client once, under a lock: boto3 cannot make clients in several threads at the same time."""
 
     def __init__(self, make: Callable[[str, str], Any]) -> None:
         self._make, self._lock = make, threading.Lock()

@@ -18,16 +18,16 @@ class Advice(NamedTuple):
 
 
 _FEW = 3
-# With the rests between them (clock.rest) these take 185 s, and a removal 40 to 90 s (F18).
+# With the pauses between them (clock.rest) these retries take 185 s; a removal takes 40 to 90 s (F18).
 _AS_LONG_AS_A_REMOVAL = 8
-# These take five and a half minutes: as long as a change of a key's alias or tags may take to count (F33).
+# These take five and a half minutes: a change of a key's alias or tags may need that long to apply (F33).
 _AS_LONG_AS_KMS = 13
 _TEMPLATE = " (of the provider template: by its parameters)"
 # Names of secrets, which may contain words such as key.
 _NAMES = r"(?<=secret )(?:name )?\S*\w|\barn:[\w-]+:secretsmanager:\S+"
 _TAKEN = r"(?:secret name (?P<name>\S+) )?already exists in region ?(?P<region>[a-z0-9-]*)"
 _KEY = r"\bkms\b|\bkey\b"
-# The first one whose pattern is found in the message applies. Patterns are compiled when a message has come.
+# The first entry whose pattern matches the message applies. A pattern is compiled only when there is a message.
 _KNOWN: tuple[tuple[str, Advice], ...] = (
     (
         r"replicated to other region",
@@ -50,7 +50,7 @@ _KNOWN: tuple[tuple[str, Advice], ...] = (
         r"invalid replica region|\bregion\b[^.]*\bnot enabled|\bopt.?in\b",
         Advice(_FEW, "check the name of the Region, and that it is enabled for this account and in the same partition"),
     ),
-    # F36: who denied it. Before the keys: a policy denies calls to KMS, too.
+    # F36: who denied it. This precedes the entry for keys, because a policy may also deny calls to KMS.
     (
         r"deny in a (?:service|resource) control policy",
         Advice(None, "ask those who manage your AWS organization to allow it: one of their control policies denies it"),
@@ -126,12 +126,12 @@ def _name_taken(region: str, name: str | None, *, force: bool) -> Advice:
 
 
 def delete_command(region: str, secret_id: str) -> str:
-    """The command that deletes a secret at once. Its value is lost."""
+    """The command that deletes a secret immediately. Its value is lost."""
     return f"aws secretsmanager delete-secret --region {region} --secret-id {secret_id} --force-delete-without-recovery"
 
 
 def advised(message: str, aws_message: str = "", *, force: bool = False) -> str:
-    """A message and what to do, judged by AWS's own part of it if it holds more."""
+    """A message and what to do about it. If the message holds more than AWS's own part, that part decides."""
     advice = advice_for(aws_message or message, force=force)
     return f"{message.rstrip('. ') or 'Failed'}. To fix this, {advice.text}."
 

@@ -24,7 +24,7 @@ class Call(NamedTuple):
 
 
 class Applier:
-    """Carries out the plans of one run, and notes in ``attempts`` what was done."""
+    """Carries out the plans of one run, and records in ``attempts`` what was done."""
 
     def __init__(self, aws: SecretsManager, desired: Desired, attempts: Mapping[str, Attempt], log: Log) -> None:
         self._aws, self._desired, self._attempts, self._log = aws, desired, attempts, log
@@ -42,7 +42,7 @@ class Applier:
             try:
                 rejected |= self._make(call, observed, now)
             except (SecretNotFoundError, SecretDeletedError) as error:
-                # It disappeared since it was observed. A replica that is gone cannot be promoted.
+                # The secret disappeared after it was observed. A replica that is gone cannot be promoted.
                 if call.step is Step.PROMOTE:
                     self._attempts[call.regions[0]].note_rejected(call.step, error, now)
                 return False
@@ -70,10 +70,10 @@ class Applier:
             self._attempts[region].owners = claim.owners if claim.owned_by(self._desired.owner) else ()
 
     def _make(self, call: Call, observed: Observed, now: float) -> dict[str, RejectedError]:
-        """Make one call, or one for each Region if AWS rejects the one for all. The Regions it rejected."""
+        """Make one call, or one for each Region if AWS rejects the call for all. Returns the Regions it rejected."""
         if call.step is Step.REMOVE:
             for region in call.regions:
-                # Before the call: what it removes is not lost to this run, even if the response is.
+                # Set before the call: a replica that the call removes is not missing, even if its response is lost.
                 self._attempts[region].added = False
         try:
             self._send(call, observed)

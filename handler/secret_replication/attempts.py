@@ -18,7 +18,7 @@ class Attempt:
     """What was carried out in one Region, never what was only planned: a call can fail.
 
     Attributes:
-        owners: of the tag, when this resource was last among them; empty if it never was.
+        owners: the tag's owners when this resource was last among them; empty if it never was.
         added: this run has replicated to the Region and not removed the replica since.
         replicated: this run has made the replica, with the declared key.
         repairs: how often a Failed replica was replicated again.
@@ -63,8 +63,8 @@ class Attempt:
     def note_rejected(self, step: Step, error: ReplicationError, now: float) -> bool:
         """AWS rejected this step's call. True if that is final: it rejected the same step before.
 
-        A replica that AWS does not replicate over (U1 to U3) can be removed first. Not so if the rejection is about a
-        key: the good replica would be lost to a fault of the new key.
+        If AWS does not replicate over a replica (U1 to U3), the replica can be removed first. But not if the rejection
+        is about a key: a good replica would be lost because the new key is faulty.
         """
         for_what_is_there = error.aws_message.startswith(_REPLICATED_ALREADY) and not is_about_a_key(error.aws_message)
         if step is Step.REPLICATE and for_what_is_there:

@@ -8,11 +8,11 @@ from .ports import Clock
 
 # F25: DescribeSecret may lag. Act on an unfavourable result only if it persists for this many seconds.
 LAG = 5.0
-# What a replica's Region responded is acted on for this long, if the calls that follow are throttled.
+# A Region's response stays valid for this long, if the calls that follow it are throttled.
 FRESH = 30.0
 # IAM is eventually consistent: a permission granted moments ago may not work for this long.
 ACCESS_GRACE = 60.0
-# F33: KMS takes up to five minutes, if it is about an alias or a tag of a key.
+# F33: a change of a key's alias or tags takes up to five minutes to apply.
 KEY_GRACE = 330.0
 # Retries of a Failed replica are at most this far apart.
 _LONGEST_REST = 30.0
@@ -20,7 +20,7 @@ _LONGEST_REST = 30.0
 _FIRST_PAUSE = 0.5
 # F18: gone after 40 to 90 s. More frequent checks cost more than they tell.
 _LONGEST_PAUSE = 5.0
-# The pause grows with the time waited, so that the response is late by half of this share of it.
+# The pause grows with the time waited, so that on average the response is late by half of this share of that time.
 _SHARE = 0.09
 
 

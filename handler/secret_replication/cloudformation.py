@@ -75,7 +75,7 @@ class CustomResource(CfnResource):
         """
         self._request = Request.of(event)
         check_response_url(self._request.response_url)
-        # crhelper looks the function up by RequestType, and must find one for a wrong RequestType, too.
+        # crhelper looks the function up by RequestType, and must find one even for a wrong RequestType.
         super().__call__({**event, "RequestType": str(self._request.request_type)}, context)
         with self._lock:
             if not self.delivered:
@@ -92,7 +92,7 @@ class CustomResource(CfnResource):
         return self._work
 
     def _poll_enabled(self) -> None:
-        """Never: polling would store the event, its ResponseURL too, in an EventBridge target (C9)."""
+        """Never: polling would store the event, including its ResponseURL, in an EventBridge target (C9)."""
 
     def _work(self, event: Mapping[str, Any], context: Any) -> str:
         try:
@@ -118,7 +118,7 @@ class CustomResource(CfnResource):
             self._sent = True
             response = self._response
             if response is None:
-                # An id of crhelper's own would be empty, or another one each time (C2).
+                # crhelper's own id would be empty, or different each time (C2).
                 reason = reason or self.Reason
                 reason = reason or "the function failed without reporting a reason; see its CloudWatch log"
                 response = failed(self._request, self._service.failed_id(self._request), reason)

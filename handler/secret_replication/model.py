@@ -1,4 +1,4 @@
-"""The value types: what is declared, what AWS reports, and the words for both."""
+"""The value types: what is declared, what AWS reports, and the constants that both use."""
 
 from __future__ import annotations
 

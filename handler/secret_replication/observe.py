@@ -81,7 +81,7 @@ class Observer:
     def ask(self, observed: Observed, regions: Collection[str]) -> Observed:
         """Ask these Regions what they have at the replica's ARN.
 
-        While one dropped replica is still being removed, the others are assumed to be, too: all are waited for.
+        While one dropped replica is still being removed, the others are assumed to be as well: the run waits for all.
         """
         there = dict(observed.in_region)
         removing = False

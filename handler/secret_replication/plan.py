@@ -49,7 +49,7 @@ def plan(desired: Desired, observed: Observed, attempts: Mapping[str, Attempt], 
     steps = {name: Step.FAIL if isinstance(outcome, str) else outcome for name, outcome in outcomes.items()}
     good = {name for name, step in steps.items() if step is Step.REMOVE and observed.replicas[name].status == IN_SYNC}
     if any(step is not Step.NOTHING for name, step in steps.items() if name not in good):
-        # A good replica is removed, to be made again with its key, only when all others are right.
+        # A good replica is removed, to be recreated with the declared key, only when all other Regions are right.
         steps |= dict.fromkeys(good, Step.WAIT)
     elif not good:
         steps |= {name: _dropped(region, desired) for name, region in regions.items() if name not in desired.replicas}
@@ -93,7 +93,7 @@ def _absent(region: _Region, *, force: bool) -> Step:
     if region.attempt.rejected is Step.ADD:
         # AWS may have rejected the call for a replica that the list does not show yet.
         return Step.WAIT if region.lagging else Step.ADD
-    # There may be a replica on its way out, or, if the call is forced, a promoted secret that it would overwrite.
+    # There may be a replica on its way out; or a promoted secret, which a forced call would overwrite.
     if region.there is None and (force or region.claim):
         return Step.ASK
     return Step.WAIT if region.there is ReplicaState.REPLICA else Step.ADD
@@ -160,7 +160,7 @@ def _dropped(region: _Region, desired: Desired) -> Step:
 def _to_promote(region: _Region, *, in_sync: bool) -> Step:
     rejected = region.attempt.rejected is Step.PROMOTE
     if region.there is ReplicaState.UNKNOWN:
-        # Promoting is tried all the same: removing would lose the replica.
+        # Promotion is attempted anyway: a removal would lose the replica.
         return Step.UNTAG if region.attempt.promoted or rejected else Step.PROMOTE
     # The replica in the Region may be an earlier one on its way out, which has to go before this one can be promoted.
     return Step.WAIT if region.attempt.promoted or (rejected and not in_sync) else Step.PROMOTE

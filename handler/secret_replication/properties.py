@@ -49,7 +49,7 @@ def read(properties: object, owner: Owner, region: str) -> Desired:
 
 
 def read_to_delete(properties: object, owner: Owner) -> Desired:
-    """What a Delete needs, and no error: a Create that was rejected for its properties is deleted with the same ones.
+    """What a Delete needs. Never raises: if a Create was rejected for its properties, its Delete has the same ones.
 
     Such a resource owns nothing, so a policy that cannot be read means to leave the replicas alone. Without a usable
     SecretId, ``secret`` is empty.
@@ -80,7 +80,7 @@ def _secret(value: object) -> SecretArn | str:
 
 
 def regions_in(properties: object) -> set[str]:
-    """The Regions that properties name, and no error, whatever they are."""
+    """The Regions that properties name. Never raises, whatever the properties are."""
     listed = properties.get("ReplicaRegions") if isinstance(properties, Mapping) else None
     entries = listed if isinstance(listed, list) else []
     regions = [entry.get("Region") if isinstance(entry, Mapping) else entry for entry in entries]
@@ -130,7 +130,7 @@ def _replica(prop: str, entry: object) -> tuple[str, str | None]:
 
 
 def _boolean(prop: str, value: object) -> bool:
-    """Everything arrives as a string (P2)."""
+    """A Boolean, which may arrive as a string (P2)."""
     if isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"
     if isinstance(value, bool):

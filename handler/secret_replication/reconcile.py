@@ -57,13 +57,13 @@ class Reconciler:
         self.only_tags_left = False
 
     def run(self) -> Observed:
-        """Make what is declared true.
+        """Make AWS match the declaration.
 
         Returns:
             What was observed when nothing was left to do.
 
         Raises:
-            ReplicationError: If it cannot become true, or did not before the deadline.
+            ReplicationError: If that is impossible, or took longer than the deadline.
         """
         while True:
             growth = 1.0
@@ -100,7 +100,7 @@ class Reconciler:
     def _round(self) -> bool:
         """One observation and what follows from it. True if nothing is left to do."""
         self._rest = 0.0
-        # A name is resolved once: the secret may be deleted and made again under it.
+        # A name is resolved once: the secret may be deleted and recreated under the same name.
         self.observed = self._observer.observe(self.observed.arn if self.observed else self._desired.secret)
         self.first = self.first or self.observed
         if not self._watch.still_owned(self.observed):
@@ -121,7 +121,7 @@ class Reconciler:
         self._log_plan(steps, self.observed)
         complete = self._applier.apply(steps, self.observed, self._deadline.clock.now())
         if self._desired.replicas and steps.regions(Step.ADOPT, Step.JOIN, Step.LEAVE, Step.UNTAG):
-            # The next request, such as a rollback, must not read the tag as it was.
+            # The next request, such as a rollback, must not read the old tag.
             self._rest = LAG
             return False
         return complete and self.only_tags_left
@@ -135,7 +135,7 @@ class Reconciler:
             observed = self._observer.ask(observed, unasked)
 
     def _regions_respond(self, observed: Observed) -> bool:
-        """Whether the Regions that were asked responded, or have not for so long that the plan goes on without them."""
+        """Whether the Regions that were asked responded, or have been silent for so long that the run goes on."""
         if not observed.in_region:
             return True
         unknown = ReplicaState.UNKNOWN in observed.in_region.values()
@@ -158,7 +158,7 @@ class Reconciler:
         return any(finding) and not self._second_look.holds(finding, LAG)
 
     def _failure(self, steps: Plan, observed: Observed) -> ReplicationError:
-        """The Regions that cannot become right, and beside them those that have failed but may yet heal."""
+        """The error for the Regions that cannot become right. It also names those that have failed but may heal."""
         failing = steps.regions(Step.FAIL)
         reasons = self._failed(observed) | {region: steps.reasons[region] for region in failing}
         held = [observed.claims[region] for region in failing if region in observed.claims]

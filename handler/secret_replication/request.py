@@ -1,4 +1,4 @@
-"""The event: what CloudFormation requests, and whom the response is for.
+"""The event: what CloudFormation requests, and where the response goes.
 
 Source of the shapes: CloudFormation's custom resource request objects.
 """
@@ -18,7 +18,7 @@ REQUIRED_KEYS = ("ResponseURL", "StackId", "RequestId", "LogicalResourceId")
 
 
 class RequestType(Enum):
-    """CloudFormation's three."""
+    """CloudFormation's three request types."""
 
     CREATE = "Create"
     UPDATE = "Update"

@@ -1,4 +1,4 @@
-"""The response: what CloudFormation is told, in at most 4,096 bytes."""
+"""The response to CloudFormation, in at most 4,096 bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .errors import ResponseTooLongError
 from .model import IN_SYNC, Desired, Observed, ReplicaStatus, SecretArn
 from .request import Request
 
-# P1: over it CloudFormation says "Response object is too long." or the stack hangs.
+# P1: if a response is longer, CloudFormation says "Response object is too long." or the stack hangs.
 MAX_BYTES = 4096
 # Bytes for the reason, beside the ids.
 _REASON_MAX_BYTES = 1000
@@ -54,7 +54,7 @@ def deleted(request: Request) -> Response:
 
 
 def failed(request: Request, physical_id: str, reason: str) -> Response:
-    """The response that says why."""
+    """The response to a request that failed, with the reason."""
     return _response(request, physical_id, _shortened(reason))
 
 

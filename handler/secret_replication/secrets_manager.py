@@ -20,8 +20,8 @@ from .errors import (
 )
 from .model import Description, ReplicaStatus, SecretArn
 
-# Secrets Manager responds in well under a second; a Region that does not must not use up the deadline. Two attempts:
-# the run itself retries, with pauses.
+# Secrets Manager responds in well under a second, and a Region that does not must not use up the deadline. Two
+# attempts suffice, because the run itself retries, with pauses.
 CONFIG = Config(
     connect_timeout=3,
     read_timeout=5,
@@ -38,7 +38,7 @@ _ERRORS: Mapping[str, type[ReplicationError]] = {
     **dict.fromkeys(("RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"), UnavailableError),
 }
 _SERVER_ERROR = 500
-# F17: a secret that is scheduled for deletion gives an InvalidRequestException, too.
+# F17: for a secret that is scheduled for deletion, the code is also InvalidRequestException.
 _MARKED_FOR_DELETION = "marked for deletion"
 
 

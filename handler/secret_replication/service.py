@@ -1,4 +1,4 @@
-"""One request to one response: all of what the function does, without the protocol around it."""
+"""From one request to one response: everything that the function does, without the protocol around it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Service:
             request_type=request.request_type,
             request_id=request.request_id,
         )
-        # A set of its own, beside the service alone: alarms take one or the other.
+        # A second set of dimensions, beside the service alone: an alarm uses one or the other.
         self._metrics.add_dimensions(service=NAME, request_type=str(request.request_type))
         deadline = Deadline(self._clock, _time_to_work(request, seconds))
         desired = None
@@ -100,7 +100,7 @@ class Service:
             if self._run.only_tags_left:
                 self._warn(f"{error} The tags stay. To remove them: {self._untag_command()}", self._primary)
                 return deleted(request)
-            # If AWS rejects even the first call, and no Create has responded with an ARN, that Create failed likewise.
+            # If AWS rejects even the first call, and no Create has responded with an ARN, the Create failed likewise.
             if isinstance(error, AccessDeniedError) or self._run.observed or request.primary:
                 raise
         return deleted(request)
@@ -118,8 +118,8 @@ class Service:
     ) -> None:
         """If this is the rollback of an update to another secret, delete what that update did there before it failed.
 
-        CloudFormation sends Deletes for the ids that it knows, which are the response's and the one from before; it may
-        never have heard of another secret than these (P11).
+        CloudFormation sends Deletes for the ids that it knows: the response's and the previous one. It may not know of
+        any other secret (P11).
         """
         previous = read_to_delete(request.old_properties, request.owner)
         if previous.secret in ("", desired.secret):
@@ -186,5 +186,5 @@ def _time_to_work(request: Request, seconds: float) -> float:
     timeout = service_timeout(request.properties)
     if timeout is None:
         return seconds - RESPONSE_MARGIN
-    # A timeout that is shorter than the margin still leaves half of it for one round.
+    # If the timeout is shorter than the margin, half of the timeout is still left for one round.
     return min(seconds - RESPONSE_MARGIN, max(timeout - RESPONSE_MARGIN, timeout / 2))

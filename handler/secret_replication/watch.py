@@ -1,4 +1,4 @@
-"""Watch: whether what this run tagged and added is still there, or its own Delete came while it ran (P4)."""
+"""Watch: whether what this run tagged and added still exists, or the resource's Delete arrived while it ran (P4)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Watch:
         return claim is None or claim.stack != self._desired.owner.stack or set(claim.owners) <= set(attempt.owners)
 
     def _remove_added(self, lost: list[str], observed: Observed) -> None:
-        """Between the tag and the call, a Delete may have seen nothing to remove: this run removes what it added.
+        """A Delete that ran between the tag and the call found nothing to remove, so this run removes what it added.
 
         A promoted secret in the Region is never removed. The call may have failed because of it, for example.
         """

@@ -45,7 +45,7 @@ def u2(lab: Lab) -> Finding:
 
 
 def u3(lab: Lab) -> Finding:
-    """Replicate again to a Region that is Failed, when what was in the way is gone."""
+    """Replicate again to a Region that is Failed, after the conflicting secret is gone."""
     secret = lab.secret()
     obstacle = lab.secret(lab.first, secret.name)
     secret.replicate(lab.first)
@@ -62,7 +62,7 @@ def u3(lab: Lab) -> Finding:
             return unexpected(reply.words)
         entry = secret.settled(lab.first)
         if entry.get("Status") == "InSync":
-            return settled(FailedAgain.RETRIED, "the call was accepted, and the entry got InSync")
+            return settled(FailedAgain.RETRIED, "the call was accepted, and the entry became InSync")
         lab.wait(QUIET)
     return unexpected(f"the call was accepted, and the entry stayed {said(entry)}")
 
@@ -80,7 +80,7 @@ def u12(lab: Lab) -> Finding:
     if entry.get("Status") != "InSync":
         return unexpected(f"the call was accepted, and the entry was {said(entry)}")
     if secret.stays(lab.first):
-        return settled(WhileRemoving.WAITS, "the entry got InSync, and the replica was there and stayed")
+        return settled(WhileRemoving.WAITS, "the entry became InSync, and the replica was there and stayed")
     return unexpected("the entry was InSync, and the replica was removed all the same")
 
 

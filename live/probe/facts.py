@@ -17,7 +17,7 @@ _SECONDS = 60.0
 
 
 def f4(lab: Lab) -> Finding:
-    """A primary with the default key says no KmsKeyId, and ListSecrets says nothing of its replicas."""
+    """A primary with the default key has no KmsKeyId, and ListSecrets does not show its replicas."""
     secret = lab.replicated()
     listed = _listed(lab, secret)
     keys = (secret.describe().answer.get("KmsKeyId"), listed.get("ReplicationStatus"))
@@ -45,7 +45,7 @@ def f11(lab: Lab) -> Finding:
 
 
 def f13(lab: Lab) -> Finding:
-    """Why a replication fails where the name is taken: by a secret, a primary with replicas, another's replica."""
+    """The message if the name is taken by a secret, by a primary with replicas, or by another secret's replica."""
     prefix = "Replication failed: "
     cases: tuple[tuple[str, Callable[[Lab, str], object], bool], ...] = (
         ("Secret name {name} already exists in region {first}.", _taken, False),
@@ -80,7 +80,7 @@ def _replica(lab: Lab, name: str) -> None:
 def _replicate(lab: Lab, secret: Secret, region: str) -> None:
     secret.replicate(region)
     if secret.settled(region).get("Status") != "InSync":
-        raise SkipError(f"the replication from {secret.region} to {region} did not get InSync")
+        raise SkipError(f"the replication from {secret.region} to {region} did not become InSync")
 
 
 def f14(lab: Lab) -> Finding:
@@ -120,7 +120,7 @@ def f17(lab: Lab) -> Finding:
 
 
 def f18(lab: Lab) -> Finding:
-    """Remove the only Region: the entry goes at once, and the replica later."""
+    """Remove the only Region: the entry disappears immediately, and the replica later."""
     secret = lab.replicated()
     reply, removed = secret.remove(lab.first), lab.now()
     if reply.code:
@@ -131,7 +131,7 @@ def f18(lab: Lab) -> Finding:
         return holds(f"the replica was still there after {GONE_WITHIN:g} s", so=False)
     seconds = lab.timings.gone[-1]
     at_once = reply.answer.get("ReplicationStatus") == [] and not any(answer)
-    did = f"the entry {'went at once' if at_once else 'stayed'}; the replica was gone after {seconds:.0f} s"
+    did = f"the entry {'disappeared immediately' if at_once else 'stayed'}; the replica was gone after {seconds:.0f} s"
     return holds(did if there else f"{did}, and not there right after the call", so=at_once and there)
 
 
@@ -156,7 +156,7 @@ def f19(lab: Lab) -> Finding:
 
 
 def f20(lab: Lab) -> Finding:
-    """A new value, a description and a tag come to the replica."""
+    """A new value, a description and a tag reach the replica."""
     secret = lab.replicated()
     lab.need("secretsmanager", "put_secret_value", SecretId=secret.arn, SecretString=secret.value[::-1])
     lab.need("secretsmanager", "update_secret", SecretId=secret.arn, Description="changed")
@@ -211,7 +211,7 @@ def f23(lab: Lab) -> Finding:
 
 
 def f26(lab: Lab) -> Finding:
-    """A promoted replica keeps its ARN, and is nobody's replica."""
+    """A promoted replica keeps its ARN, and is no longer a replica."""
     secret = lab.replicated()
     secret.promote(lab.first)
     told = lab.settle(lambda: _promoted(secret, lab.first), lambda told: told[1] is None)
@@ -225,7 +225,7 @@ def _promoted(secret: Secret, region: str) -> tuple[Any, Any]:
 
 
 def f34(lab: Lab) -> Finding:
-    """A role that may describe NAME-?????? is told of a NAME that does not exist that it cannot be found."""
+    """A role that may describe NAME-?????? gets ResourceNotFoundException for a NAME that does not exist."""
     name = lab.name()
     account, pattern = lab.identity().split(":")[4], f"{name}-??????"
     arn = f"arn:{lab.partition()}:secretsmanager:{lab.home}:{account}:secret:{pattern}"

@@ -1,4 +1,4 @@
-"""Customer keys: what happens without the permission to use one, and what a key's policy can ask for."""
+"""Customer keys: what happens without permission to use one, and what a key's policy can test."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from live.lab import Lab, key_policy
 from live.secret import said
 from local.secrets_manager.dialect import DecryptContext, KeyDenied
 
-# F33 says minutes for aliases and tags; a key's policy counts sooner.
+# F33 says minutes for aliases and tags; a change of a key's policy applies sooner.
 _POLICY_COUNTS_AFTER = 60.0
 _CONTEXT = "kms:EncryptionContext:SecretARN"
 
 
 def u10(lab: Lab) -> Finding:
-    """Replicate with a key whose policy denies to encrypt."""
+    """Replicate with a key whose policy denies encryption."""
     key = lab.key(lab.first, _deny(["kms:Encrypt", "kms:GenerateDataKey*", "kms:Decrypt", "kms:ReEncrypt*"]))
     secret = lab.secret()
     reply = secret.replicate(lab.first, key=key)
@@ -27,7 +27,7 @@ def u10(lab: Lab) -> Finding:
 
 
 def u18(lab: Lab) -> Finding:
-    """Replicate three secrets; the policy of each one's key decrypts with one context only."""
+    """Replicate three secrets, each with a key whose policy allows decrypting with one encryption context only."""
     passed, words = [], []
     secrets = {}
     for value in DecryptContext:

@@ -1,4 +1,4 @@
-"""The permissions that each call needs, and what their conditions can ask for."""
+"""The permissions that each call needs, and what their conditions can test."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _Call = Callable[[Credentials], Reply]
 
 
 def f30(lab: Lab) -> Finding:
-    """Each call with the permission of its own action, and with all the others but not this one."""
+    """Make each call with the permission for its action, and with all permissions except that one."""
     secret = lab.secret()
     calls = _calls(secret, lab)
     role = lab.role(_allow(secret, *calls))
     if not _counts(lab, secret, role):
-        return moot("the role's policy does not count yet")
+        return moot("the role's policy has not taken effect yet")
     allowed = lab.assume(role)
     wrong = []
     for action, call in calls.items():
@@ -41,7 +41,7 @@ def f31(lab: Lab) -> Finding:
     secret = lab.secret()
     role = lab.role(_allow(secret, "DescribeSecret", "ReplicateSecretToRegions"))
     if not _counts(lab, secret, role):
-        return moot("the role's policy does not count yet")
+        return moot("the role's policy has not taken effect yet")
     conditions = {
         "ForAllValues:StringEquals": {"secretsmanager:AddReplicaRegions": [lab.first]},
         "BoolIfExists": {"secretsmanager:ForceOverwriteReplicaSecret": "false"},
@@ -57,7 +57,7 @@ def f31(lab: Lab) -> Finding:
 
 
 def _calls(secret: Secret, lab: Lab) -> dict[str, _Call]:
-    """The handler's, in an order in which each is possible."""
+    """The handler's calls, in an order in which each is possible."""
     dropped, promoted = [lab.second], secret.arn_in(lab.first)
     stop = "stop_replication_to_replica"
     return {
@@ -80,7 +80,7 @@ def _replicate(secret: Secret, *regions: str, **more: Any) -> _Call:
 
 
 def _counts(lab: Lab, secret: Secret, role: str) -> bool:
-    """Whether the role can describe the secret: IAM takes some seconds."""
+    """Whether the role can describe the secret. IAM needs some seconds to apply a policy."""
     own = lab.assume(role)
     return not lab.settle(lambda: secret.describe(credentials=own).code, lambda code: not code)
 

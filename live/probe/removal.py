@@ -42,8 +42,8 @@ def u11(lab: Lab) -> Finding:
     if entry:
         return unexpected(f"the call was accepted, and the entry stayed {said(entry)}")
     if not other.stays(lab.first):
-        return unexpected("the entry went, and so did the other secret")
-    return settled(RemoveFailed.ENTRY_ONLY, "the entry went, and the other secret stayed")
+        return unexpected("the entry disappeared, and so did the other secret")
+    return settled(RemoveFailed.ENTRY_ONLY, "the entry disappeared, and the other secret stayed")
 
 
 def u14(lab: Lab) -> Finding:
@@ -76,4 +76,4 @@ def u16(lab: Lab) -> Finding:
         return unexpected(f"the replica was still there after {GONE_WITHIN:g} s")
     code = lab.settle(lambda: secret.describe(lab.first, role).code, bool, within=SETTLES_WITHIN)
     values = {value.value: value for value in RemovedReplica}
-    return settled_by(values, code, code or "it is described still")
+    return settled_by(values, code, code or "it can still be described")

@@ -1,4 +1,4 @@
-"""Secrets of CloudFormation's stacks."""
+"""Secrets that CloudFormation stacks make or import."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def u17(lab: Lab) -> Finding:
     secret = lab.replicated()
     tag = {"Key": _FOREIGN_TAG, "Value": "kept?"}
     lab.need("secretsmanager", "tag_resource", SecretId=secret.arn, Tags=[tag])
-    # An import may not bring tags: the stack has the run's before, with a resource that is nothing.
+    # An import cannot set the stack's tags. So the stack exists before, with the run's tag and a dummy resource.
     nothing = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
     stack = lab.stack({"Resources": {"Nothing": nothing}})
     tags = [{"Key": key, "Value": value} for key, value in lab.account.tag.items()]

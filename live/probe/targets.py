@@ -1,4 +1,4 @@
-"""Regions that cannot be replicated to, names that are taken, and secrets that are special."""
+"""Regions that cannot be replicated to, names that are taken, and special secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What nobody knows about AWS's replication (U1 to U18): a switch for each, so that tests can try every answer.
+"""What is not known about AWS's replication (U1 to U18): a switch for each, so that tests can try every value.
 
 The first value of each is the default: what AWS's documentation suggests, or what is most often seen.
 """
@@ -83,14 +83,14 @@ class AfterStop(Enum):
 
 
 class KeyDenied(Enum):
-    """U10. Missing rights to a KMS key."""
+    """U10. Missing permissions for a KMS key."""
 
     FAILED = "Failed"
     ERROR = "AccessDeniedException"
 
 
 class RemoveFailed(Enum):
-    """U11. RemoveRegionsFromReplication of a Failed entry. Anything else than this would lose somebody's secret."""
+    """U11. RemoveRegionsFromReplication of a Failed entry. Any other behavior would delete an unrelated secret."""
 
     ENTRY_ONLY = "the entry goes, the secret that is in the way stays"
 
@@ -147,7 +147,7 @@ class DecryptContext(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One answer to each unknown."""
+    """One value for each unknown."""
 
     same_key_again: SameKeyAgain = SameKeyAgain.NO_OP
     other_key: OtherKey = OtherKey.CHANGES
@@ -169,7 +169,7 @@ class Dialect:
     decrypt_context: DecryptContext = DecryptContext.PRIMARY
 
 
-# What can matter to one another: the first group is about entries that exist, the others stand for themselves.
+# Unknowns that can affect each other: those of the first group are about existing entries; each other one is alone.
 TOGETHER = (
     (
         "same_key_again",
@@ -190,7 +190,7 @@ TOGETHER = (
 
 
 def every_dialect() -> Iterator[Dialect]:
-    """All combinations of the answers that can matter to each other; the rest as by default."""
+    """All combinations of values that can affect each other; the other values have their defaults."""
     seen: set[Dialect] = set()
     for group in TOGETHER:
         for values in itertools.product(*(_values(name) for name in group)):
@@ -201,7 +201,7 @@ def every_dialect() -> Iterator[Dialect]:
 
 
 def plausible_dialects() -> Iterator[Dialect]:
-    """Few enough for every test run: each pair of answers occurs in one of them. The default comes first."""
+    """Few enough for every test run: each pair of values occurs in one of them. The default comes first."""
     yield Dialect()
     names = [field.name for field in fields(Dialect) if len(_values(field.name)) > 1]
     for values in AllPairs([_values(name) for name in names]):

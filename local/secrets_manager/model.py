@@ -92,7 +92,7 @@ class SecretsManager:
         return self._store.find(region, secret_id)
 
     def break_off(self, primary_region: str, secret_id: str, replica_region: str, message: str) -> None:
-        """Let a replica that was InSync turn Failed, as when its key is disabled long after (F24)."""
+        """Turn a replica that was InSync into a Failed one, as if its key were disabled long after (F24)."""
         primary = self.find(primary_region, secret_id)
         if primary is None:
             raise ValueError(f"there is no secret {secret_id} in {primary_region}")

@@ -1,4 +1,4 @@
-"""The API's operations on secrets, replicas included: each takes an endpoint's Region and parameters, and answers."""
+"""The API's operations on secrets and replicas. Each takes an endpoint's Region and parameters, and responds."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class Operations:
         return answer
 
     def _summary(self, secret: Secret) -> Answer:
-        """What DescribeSecret and ListSecrets both say."""
+        """What DescribeSecret and ListSecrets both return."""
         content, system_tags = secret.content, self._replication.dialect.system_tags
         hidden = "aws:" if secret.is_replica and system_tags is SystemTags.NOT_COPIED else "\0"  # U15
         answer: Answer = {
@@ -266,7 +266,7 @@ class Operations:
         return {"ARN": secret.arn, "Name": secret.name}
 
     def _rotate(self, region: str, parameters: Parameters) -> Answer:
-        """Only the settings: no function is called, and the value stays."""
+        """Store the settings only: no function is called, and the value does not change."""
         secret = self._get_primary(region, parameters)
         settings = {name: parameters[name] for name in ("RotationLambdaARN", "RotationRules") if name in parameters}
         secret.content.rotation = secret.content.rotation | settings | {"RotationEnabled": True}
@@ -278,7 +278,7 @@ class Operations:
         return {"ARN": secret.arn, "Name": secret.name}
 
     def _validate_policy(self, region: str, parameters: Parameters) -> Answer:
-        """Only whether it is JSON."""
+        """Check only that it is JSON."""
         try:
             json.loads(parameters["ResourcePolicy"])
         except json.JSONDecodeError as error:

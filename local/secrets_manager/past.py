@@ -17,7 +17,7 @@ class Past:
         self._changes: list[tuple[float, Store]] = []
 
     def note(self, now: float, lag: float) -> None:
-        """Remember the store, which has just changed, and forget what no read can report any more."""
+        """Remember the store, which has just changed, and forget what no read can report now."""
         if not lag:
             self._changes.clear()
             return

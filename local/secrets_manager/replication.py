@@ -63,7 +63,7 @@ class Replication:
         return self.statuses(primary)
 
     def remove(self, primary: Secret, parameters: Parameters) -> list[Answer]:
-        """RemoveRegionsFromReplication: the list at once, the replica later (F18)."""
+        """RemoveRegionsFromReplication: the entry disappears immediately, the replica later (F18)."""
         regions = parameters["RemoveReplicaRegions"]
         absent = [region for region in regions if region not in primary.entries]
         if absent and self.dialect.remove_absent is RemoveAbsent.ERROR:
@@ -74,14 +74,14 @@ class Replication:
         return self.statuses(primary)
 
     def _to_remove(self, primary: Secret, region: str) -> Secret | None:
-        """What goes when a Region is removed: the replica, and in one dialect what it was promoted to (U14)."""
+        """What a removal deletes: the replica, and in one dialect even the secret that it was promoted to (U14)."""
         there = self._store.at(region, primary.name)
         if there is None or there.arn != primary.arn_in(region):
             return None  # U11: a foreign secret stays.
         return there if there.is_replica or self.dialect.promoted_removed is PromotedRemoved.DELETED else None
 
     def stop(self, replica: Secret) -> None:
-        """StopReplicationToReplica: the replica becomes a secret of its own (F23)."""
+        """StopReplicationToReplica: the replica becomes a standalone secret (F23)."""
         if not replica.is_replica or replica.is_going:
             raise ApiError("InvalidParameterException", "Operation not permitted on a secret that is not a replica.")
         primary = self._store.at(replica.primary_region or "", replica.name)
@@ -119,7 +119,7 @@ class Replication:
         return answer
 
     def _refuse(self, primary: Secret, region: str, key: str) -> None:
-        """Raise what AWS says at once."""
+        """Raise the errors that AWS returns immediately."""
         if region == primary.region:
             raise ApiError("InvalidParameterException", "Invalid replica region.")  # F14
         if self._is_bad(primary, region) and self.dialect.bad_region is BadRegion.ERROR:
@@ -144,7 +144,7 @@ class Replication:
             raise ApiError(again.value, message)
 
     def _key_is_denied(self, primary: Secret, region: str, key: str) -> bool:
-        """Whether the caller may not encrypt with the replica's key, or not decrypt with the primary's (U18)."""
+        """Whether the caller lacks permission to encrypt with the replica's key or decrypt with the primary's (U18)."""
         contexts = {
             DecryptContext.PRIMARY: primary.arn,
             DecryptContext.REPLICA: primary.arn_in(region),
@@ -178,7 +178,7 @@ class Replication:
             self._store.put_replica(primary, entry)
 
     def _change(self, primary: Secret, known: Entry, key: str) -> None:
-        """Replicate to a Region that is replicated already: U1 with the same key, U2 with another."""
+        """Replicate to a Region that already has a replica: U1 with the same key, U2 with another."""
         same = known.key == key
         ignored = self.dialect.other_key is OtherKey.IGNORED
         if (same and self.dialect.same_key_again is not SameKeyAgain.IN_PROGRESS) or (not same and ignored):

@@ -24,12 +24,12 @@ DEFAULT_WRITES_PER_SECOND = 50.0
 
 
 class AnswerLostError(Exception):
-    """The call was carried out and nobody hears of it: the connection breaks."""
+    """The call was carried out, but the caller gets no response: the connection breaks."""
 
 
 @dataclass(slots=True)
 class _Rule:
-    """Something that happens to the calls or replications that match, ``times`` times (None: always)."""
+    """Something that happens to matching calls or replications, ``times`` times (None: always)."""
 
     region: str | None
     name: str | None
@@ -74,7 +74,7 @@ class Script:
     # Replications
 
     def stall(self, region: str | None = None, name: str | None = None, times: int | None = None) -> None:
-        """The next replications stay InProgress for ever (F22)."""
+        """The next replications stay InProgress forever (F22)."""
         self._stalls.append(_Rule(region, name, times))
 
     def fail(self, message: str, region: str | None = None, name: str | None = None, times: int | None = None) -> None:
@@ -86,15 +86,15 @@ class Script:
         self._ready[key] = ready_at
 
     def point_alias(self, alias: str, key: str) -> None:
-        """From now on AWS calls the key of replications with this alias by that name, an ARN say (F21)."""
+        """From now on AWS reports another name, such as an ARN, for the key of replications with this alias (F21)."""
         self._aliases[alias] = key
 
     def deny_key(self, key: str) -> None:
-        """The caller has no right to a KMS key."""
+        """The caller has no permission to use a KMS key."""
         self._denied.add(key)
 
     def allow_key(self, key: str) -> None:
-        """He has it again."""
+        """The caller has the permission again."""
         self._denied.discard(key)
 
     def guard_key(self, key: str, secret_arn: str | None) -> None:
@@ -106,7 +106,7 @@ class Script:
         self._disabled.add(region)
 
     def enable_region(self, region: str) -> None:
-        """It has now."""
+        """The account has enabled it now."""
         self._disabled.discard(region)
 
     # Calls
@@ -122,7 +122,7 @@ class Script:
         times: int | None = 1,
         status: int = 400,
     ) -> None:
-        """The next calls are refused before they are carried out."""
+        """The next calls are rejected and not carried out."""
         self._before.append(_Rule(region, name, times, operation, ApiError(code, message, status)))
 
     def lose_answer(
@@ -133,15 +133,15 @@ class Script:
         name: str | None = None,
         times: int | None = 1,
     ) -> None:
-        """The next calls are carried out, and their answers are lost."""
+        """The next calls are carried out, but their responses are lost."""
         self._lost.append(_Rule(region, name, times, operation))
 
     def latency(self, seconds: float, *, operation: str | None = None, region: str | None = None) -> None:
-        """The calls take so long."""
+        """Calls take this long."""
         self._latencies.append(_Rule(region, None, None, operation, seconds=seconds))
 
     def lag(self, seconds: float, seed: int = 0) -> None:
-        """F25: DescribeSecret reports any moment of the last ``seconds``, in any order; the caller's writes lag, too.
+        """F25: DescribeSecret reports any moment of the last ``seconds``, in any order. Own writes lag as well.
 
         Args:
             seconds: the longest lag; 0 for none.
@@ -165,11 +165,11 @@ class Script:
         return region in self._disabled
 
     def key_behind(self, key: str) -> str:
-        """What AWS calls a key that is given by this name."""
+        """The name under which AWS reports a key that is given by this name."""
         return self._aliases.get(key, key)
 
     def key_is_denied(self, key: str) -> bool:
-        """Whether the caller has no right to a key."""
+        """Whether the caller has no permission to use a key."""
         return key in self._denied
 
     def decrypt_is_denied(self, key: str | None, context: str | None) -> bool:
@@ -195,7 +195,7 @@ class Script:
         return False
 
     def moment(self, now: float) -> float:
-        """Which moment a read that is made now reports. The oldest and the newest are the most telling ones."""
+        """The moment that a read reports now. The oldest and the newest are the most likely to show a mistake."""
         return now - self.lag_seconds * self._random.choice((0.0, self._random.random(), 1.0))
 
     def pause(self, region: str, operation: str) -> float:
@@ -203,7 +203,7 @@ class Script:
         return sum(rule.seconds for rule in self._latencies if rule.applies(region, "", operation))
 
     def check(self, region: str, name: str, operation: str, now: float) -> None:
-        """Refuse a call that is not to be carried out.
+        """Reject a call that should not be carried out.
 
         Raises:
             ApiError: as scripted, or ThrottlingException over the limit.
@@ -221,7 +221,7 @@ class Script:
             recent.append(now)
 
     def check_answer(self, region: str, name: str, operation: str) -> None:
-        """Lose the answer of a call that was carried out.
+        """Lose the response to a call that was carried out.
 
         Raises:
             AnswerLostError: as scripted.

@@ -1,4 +1,4 @@
-"""The model's state: secrets in Regions, and where time changes them by itself."""
+"""The model's state: secrets in Regions, and how they change by themselves with time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Answer = dict[str, Any]
 
 
 class ApiError(Exception):
-    """An error as the API answers it: code, message, HTTP status."""
+    """An error as the API returns it: code, message, HTTP status."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(f"{code}: {message}")
@@ -97,7 +97,7 @@ class Secret:
 
     @property
     def is_replica(self) -> bool:
-        """Whether another Region has its primary."""
+        """Whether its primary is in another Region."""
         return self.primary_region is not None
 
     @property
@@ -126,7 +126,7 @@ class Store:
         self.removed: set[str] = set()
 
     def copy(self) -> Store:
-        """The same secrets, which what happens to these no longer changes. A replica shares its primary's content."""
+        """A copy, which later changes do not affect. In it, a replica still shares its primary's content."""
         twin, contents = Store(), {}
         for place, secret in self._secrets.items():
             content = secret.content
@@ -138,7 +138,7 @@ class Store:
         return twin
 
     def advance(self, now: float) -> None:
-        """Let happen what was to happen until now: removals and deletions first, then replicas appear."""
+        """Carry out everything that is due by now: first removals and deletions, then replicas appear."""
         for place, secret in list(self._secrets.items()):
             if secret.goes <= now or (secret.deleted is not None and secret.deleted <= now):
                 del self._secrets[place]
@@ -149,7 +149,7 @@ class Store:
                     self.put_replica(primary, entry)
 
     def put_replica(self, primary: Secret, entry: Entry) -> None:
-        """Let an entry's replica appear, in place of what is there."""
+        """Create an entry's replica, in place of what is there."""
         self.put(
             Secret(
                 primary.arn_in(entry.region),
@@ -161,7 +161,7 @@ class Store:
                 primary_region=primary.region,
             )
         )
-        # Only once: what becomes of it afterwards is not the entry's doing.
+        # Only once: whatever happens to the replica afterwards does not come from the entry.
         entry.starts = NEVER
 
     def put(self, secret: Secret) -> None:
@@ -194,10 +194,10 @@ class Store:
 
 
 def detach(replica: Secret) -> None:
-    """Cut a replica's content off its primary's: from now on it keeps what it has."""
+    """Detach a replica's content from its primary's: from now on it keeps what it has."""
     replica.content = deepcopy(replica.content)
 
 
 def new_suffix() -> str:
-    """What Secrets Manager puts behind a name."""
+    """The suffix that Secrets Manager appends to a name."""
     return "".join(randomness.choice(string.ascii_letters + string.digits) for _ in range(SUFFIX_LENGTH))

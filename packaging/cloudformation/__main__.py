@@ -1,4 +1,4 @@
-"""``python -m cloudformation dist`` writes there two templates, handler.zip, and cfn-lint/ with the schema."""
+"""``python -m cloudformation dist`` writes two templates, handler.zip, and cfn-lint/ with the schema into dist/."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the stacks of the templates share: they are deployed with the AWS CLI, without a bootstrapped account."""
+"""What the templates' stacks have in common: the AWS CLI deploys them, in accounts that need no bootstrap."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def packaged(function: lambda_.Function, code: str) -> lambda_.CfnFunction:
     """
     resource = resource_of(function, lambda_.CfnFunction)
     resource.add_override("Properties.Code", code)
-    # The reference to the role says the same, and the role may not exist.
+    # The reference to the role implies it, and the role may not exist.
     resource.add_deletion_override("DependsOn")
     return resource
 

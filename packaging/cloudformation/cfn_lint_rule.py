@@ -9,7 +9,7 @@ from cfnlint.rules.jsonschema.CfnLintJsonSchema import CfnLintJsonSchema
 
 
 class CustomReplicatedSecret(CfnLintJsonSchema):  # type: ignore[misc]
-    """Checks them with the schema beside this file."""
+    """Checks the properties with the schema beside this file."""
 
     id = "E9101"
     shortdesc = "Properties of Custom::ReplicatedSecret"

@@ -1,4 +1,4 @@
-"""The stack of the monitor template: the construct's own monitor with its alarms. Parameters say what it checks."""
+"""The stack of the monitor template: the construct's monitor and its alarms. The parameters say what it checks."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class MonitorStack(TemplateStack):
                 "Tags", 'Check only secrets with all of these tags: JSON such as {"team": "orders"}', "{}"
             ),
             "IN_PROGRESS_MINUTES": self._parameter(
-                "InProgressMinutes", "How long a replica may be in progress", "30", r"\d+"
+                "InProgressMinutes", "Minutes that a replica may be in progress before it is reported", "30", r"\d+"
             ),
             "VERIFY": self._parameter(
-                "Verify", "Ask the Region of every replica for it, not only of suspicious ones?", "false", "true|false"
+                "Verify", "Check every replica in its own Region, not only suspicious ones?", "false", "true|false"
             ),
         }
         memory_size = self.memory_size()

@@ -36,7 +36,7 @@ _POLICY_ARN = r"(arn:aws[a-z-]*:iam::(\d{12}|aws):policy/.+)?"
 
 
 class ProviderStack(TemplateStack):
-    """The function, its role, and the permissions that the parameters give it: by default neither force nor promotion.
+    """The function, its role, and the permissions that the parameters give it; by default, neither force nor promotion.
 
     Args:
         scope: The app.
@@ -65,14 +65,14 @@ class ProviderStack(TemplateStack):
         self._secrets = self._list(
             "SecretArns",
             "ARNs of the primaries that may be replicated, with * for the Region, because the function also reads the "
-            "replicas, and wildcards as in IAM: arn:aws:secretsmanager:*:111122223333:secret:app/*",
+            "replicas. The name may contain wildcards as in IAM: arn:aws:secretsmanager:*:111122223333:secret:app/*",
             allowed_pattern=_PRIMARY,
             constraint_description="ARNs of secrets with * for the Region, separated by commas",
         )
         self._regions = self._list("ReplicaRegions", "Regions that may be replicated to, separated by commas")
         self._keys = self._list(
             "KmsKeyArns",
-            "ARNs of the customer keys of replicas, separated by commas, no aliases; "
+            "ARNs (not aliases) of the replicas' customer keys, separated by commas; "
             "empty if all replicas use aws/secretsmanager",
             default="",
             allowed_pattern=_KEY_ARN,

@@ -202,12 +202,12 @@ def test_secrets_of_one_name_elsewhere_have_stacks_of_their_own() -> None:
         ("stack", "stackName"),
     ],
 )
-def test_a_key_that_nothing_reads_is_refused_with_the_one_that_was_meant(key: str, meant: str) -> None:
+def test_an_unknown_context_key_is_rejected_with_the_nearest_known_one(key: str, meant: str) -> None:
     with pytest.raises(app.ContextError, match=rf"context {key} is 'x': unknown key; did you mean {meant}\b"):
         synthesize(**{key: "x"})
 
 
-def test_a_key_that_resembles_none_is_refused_with_those_that_there_are() -> None:
+def test_an_unknown_context_key_that_resembles_none_is_rejected_with_all_known_ones() -> None:
     known = "secretId, stackName, replicaRegions, forceOverwriteReplicaSecret, replicaRemovalPolicy"
     with pytest.raises(app.ContextError, match=f"unknown key; the keys are {known}"):
         synthesize(owner="x")

@@ -127,7 +127,7 @@ def test_what_belongs_to_another_app_is_rejected(stack: cdk.Stack, argument: str
     else:
         given["regions"] = [ReplicaRegion("eu-west-3", encryption_key=kms.Key(stack_in("eu-west-3"), "It"))]
     named = argument if argument != "key of a replica" else "the encryption_key for eu-west-3"
-    message = f"us-west-2/Database: {named} is .*/It of another App: create or import it in this one"
+    message = f"us-west-2/Database: {named} is .*/It, which belongs to another App: create or import it in this one"
     with pytest.raises(ValueError, match=message):
         ReplicatedSecret(stack, "Database", **given)
 
@@ -142,7 +142,8 @@ def test_a_reader_in_another_region_cannot_be_granted_a_generated_primary(
         role = iam.Role.from_role_arn(paris, "Imported", f"arn:aws:iam::{ACCOUNT}:role/reader")
     message = (
         f"us-west-2/Database: the grantee is in eu-west-3, a stack in Region eu-west-3 of account {ACCOUNT}, "
-        r"which cannot know the primary's generated name: grant the replica, replica\(\.\.\.\)\.grant_read\(\.\.\.\), "
+        r"which cannot know the primary's generated name: grant only the replica, with "
+        r"replica\(\.\.\.\)\.grant_read\(\.\.\.\), "
         "and set cross_region_references=True in both stacks, each with its Region in env, or give"
     )
     with pytest.raises(ValueError, match=message):
@@ -174,7 +175,8 @@ def test_credentials_from_a_replica_name_the_way_that_works(stack: cdk.Stack, pa
     arguments: dict[str, Any] = {"engine": rds.DatabaseInstanceEngine.POSTGRES, "vpc": ec2.Vpc(paris, "Vpc")}
     arguments["removal_policy"] = cdk.RemovalPolicy.DESTROY
     message = (
-        "us-west-2/Database/Replica0 is a replica, which can only be read.*attach the primary, and pass a replica as "
+        "us-west-2/Database/Replica0 is a replica, which can only be read.*to give the replica's password to a "
+        "database, write "
         r'rds\.Credentials\.from_password\("admin", replica\.secret_value_from_json\("password"\)\)'
     )
     password = replica.secret_value_from_json("password")
@@ -211,7 +213,7 @@ def test_an_attachment_is_replicated_as_its_secret(stack: cdk.Stack, how: str) -
 @pytest.mark.parametrize(
     "wrong", [sm.SecretTargetAttachment, sm.Secret, "L1 attachment", cdk.SecretValue.unsafe_plain_text("x")]
 )
-def test_what_is_no_secret_is_rejected(stack: cdk.Stack, wrong: Any) -> None:
+def test_a_value_that_is_not_a_secret_is_rejected(stack: cdk.Stack, wrong: Any) -> None:
     if wrong == "L1 attachment":
         wrong = sm.CfnSecretTargetAttachment(
             stack, "L1", secret_id="a", target_id="b", target_type="AWS::RDS::DBInstance"
@@ -255,7 +257,9 @@ def test_a_conditional_key_is_not_for_readers_in_other_stacks(app: cdk.App, stac
     regions = [ReplicaRegion("eu-west-3", encryption_key=key)]
     replica = ReplicatedSecret(stack, "Database", secret=secret, regions=regions).replica("eu-west-3")
     replica.grant_read(reader(stack))
-    message = "the key in eu-west-3 depends on a condition or a blank parameter of us-west-2, which eu-west-3 does not"
+    message = (
+        "depends on a condition or a blank parameter of us-west-2, to which eu-west-3 cannot refer: allow kms:Decrypt"
+    )
     with pytest.raises(ValueError, match=message):
         replica.grant_read(reader(paris))
 

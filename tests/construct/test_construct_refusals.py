@@ -187,7 +187,7 @@ def test_one_secret_imported_in_two_ways_and_two_stacks_is_one(first: str, secon
     one, two = stack_in("us-west-2", app, "A"), stack_in("us-west-2", app, "B")
     ReplicatedSecret(one, "Database", secret=imports(one, first), regions=["eu-west-3"])
     ReplicatedSecret(two, "Database", secret=imports(two, second), regions=["eu-west-3"])
-    message = r"\[B/Database\] eu-west-3 is also a replica Region of B/One in A/Database: declare a replica once"
+    message = r"\[B/Database\] A/Database already replicates B/One to eu-west-3: declare each replica once"
     with pytest.raises(RuntimeError, match=message):
         app.synth()
 
@@ -223,9 +223,7 @@ def test_the_same_token_is_the_same_secret(stack: cdk.Stack) -> None:
     one, two = (sm.Secret.from_secret_complete_arn(stack, name, text) for name in ("One", "Two"))
     ReplicatedSecret(stack, "First", secret=one, regions=["eu-west-3"])
     ReplicatedSecret(stack, "Second", secret=two, regions=["eu-west-3"])
-    with pytest.raises(
-        RuntimeError, match=r"\[App/Second\] eu-west-3 is also a replica Region of App/Two in App/First"
-    ):
+    with pytest.raises(RuntimeError, match=r"\[App/Second\] App/First already replicates App/Two to eu-west-3"):
         Template.from_stack(stack)
 
 
@@ -236,7 +234,7 @@ def test_an_attached_secret_is_the_secret_that_was_attached(stack: cdk.Stack) ->
     )
     ReplicatedSecret(stack, "One", secret=secret.attach(instance), regions=["eu-west-3"])
     ReplicatedSecret(stack, "Two", secret=secret, regions=["eu-west-3"])
-    with pytest.raises(RuntimeError, match=r"\[App/Two\] eu-west-3 is also a replica Region of App/Mine in App/One"):
+    with pytest.raises(RuntimeError, match=r"\[App/Two\] App/One already replicates App/Mine to eu-west-3"):
         Template.from_stack(stack)
 
 
@@ -269,7 +267,7 @@ def test_a_native_replica_of_the_same_region_fails_synthesis(stack: cdk.Stack, h
     if how == "method, afterwards":
         secret.add_replica_region("eu-west-3")
     app: Any = stack.node.root
-    message = r"\[App/Database\] eu-west-3 is in regions and also in replica_regions of App/Mine: remove it from one"
+    message = r"\[App/Database\] eu-west-3 is in regions, and also in replica_regions of App/Mine: remove it from one"
     with pytest.raises(RuntimeError, match=message):
         app.synth()
 

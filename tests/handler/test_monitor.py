@@ -103,7 +103,7 @@ def test_a_replica_that_a_person_removed_is_missing_once_its_region_does_not_hav
     assert f"{command}{PARIS}" in finding.advice
 
 
-def test_what_the_list_claims_is_verified_only_if_told_to(world: World) -> None:
+def test_listed_replicas_are_verified_in_their_regions_only_with_verify(world: World) -> None:
     replicated(world, "native", PARIS)
     found_there = world.model.find(PARIS, "native")
     assert found_there
@@ -164,13 +164,13 @@ def test_a_page_that_fails_ends_the_list_and_what_was_listed_is_judged(many: Wor
     assert "the secrets that follow were not checked" in unchecked.advice
 
 
-def test_when_the_time_is_over_the_rest_is_said_not_to_be_checked(many: World) -> None:
+def test_the_secrets_that_time_does_not_suffice_for_are_reported_as_unchecked(many: World) -> None:
     left = iter(range(120))
     run = scan(many, has_time=lambda: next(left, None) is not None)
     told = findings(run)
     assert 100 < run.checked <= 120
     assert [finding.kind for finding in told].count(K.UNCHECKED) == 1
-    assert "the time was over before" in told[-1].message
+    assert "time ran out before" in told[-1].message
 
 
 def test_a_secret_that_may_not_be_read_does_not_keep_the_others_from_being_judged(world: World) -> None:
@@ -253,7 +253,7 @@ def test_a_secret_is_read_with_the_date_of_its_last_change_and_whether_it_is_del
     assert after.changed - before.changed == HOUR
 
 
-def test_a_response_that_was_cut_short_is_no_secret(world: World) -> None:
+def test_a_response_that_was_cut_short_is_not_a_secret(world: World) -> None:
     arn = SecretArn.parse(world.arn)
     assert arn
     aws = Boto3Secrets(PRIMARY, lambda *_: SimpleNamespace(describe_secret=lambda **_: {}))
@@ -278,7 +278,7 @@ class Endless:
         raise SecretNotFoundError(str(arn))
 
 
-def test_what_waits_to_be_read_does_not_grow_with_the_secrets() -> None:
+def test_the_memory_of_a_scan_does_not_grow_with_the_number_of_secrets() -> None:
     aws, listed, most = Endless(3000), 0, 0
 
     def has_time() -> bool:

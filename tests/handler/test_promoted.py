@@ -181,7 +181,7 @@ def test_a_secret_that_was_never_a_replica_is_overwritten_only_by_force() -> Non
         assert world.statuses() == LISTED
 
 
-def test_the_reason_says_what_may_be_lost_and_the_ways_on() -> None:
+def test_the_reason_says_what_may_be_lost_and_what_to_do() -> None:
     world = World()
     world.succeed(event())
     promote(world)

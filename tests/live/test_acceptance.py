@@ -82,7 +82,7 @@ def test_ctrl_c_lets_the_end_to_end_tests_end_what_they_started(
 def test_a_region_that_is_not_bootstrapped_skips_them() -> None:
     account = Cloud().account()
     (said,) = accept(account, {}).values()
-    assert said.startswith("skipped: bootstrap us-west-2 first")
+    assert said.startswith("skipped: us-west-2 is not bootstrapped")
     assert Report(RECORDED | {"tests": {"all": said}}).failed == []
 
 

@@ -58,7 +58,7 @@ def test_nothing_is_left_after_a_crash_at_any_call(row: str, dialect: Dialect) -
 
 
 @pytest.mark.parametrize("dialect", [Dialect(), STRANGE], ids=["default", "strange"])
-def test_nothing_is_left_of_all_probes_and_what_is_not_theirs_stays(dialect: Dialect) -> None:
+def test_nothing_that_the_probes_made_is_left_and_everything_else_stays(dialect: Dialect) -> None:
     cloud = Cloud(dialect)
     foreign = make_foreign(cloud.model)
     before = {arn: cloud.model.describe(region, arn) for region, arn in foreign}

@@ -42,18 +42,18 @@ def test_no_run_makes_more_than_it_says() -> None:
 
 
 @pytest.mark.parametrize("region", [PRIMARY, *REPLICAS])
-def test_an_account_that_has_secrets_of_the_prefix_is_refused(region: str) -> None:
+def test_an_account_that_has_secrets_with_the_prefix_is_rejected(region: str) -> None:
     cloud = Cloud()
     cloud.model.call(region, "CreateSecret", {"Name": f"{PREFIX}/old", "SecretString": "x"})
     cloud.model.call(region, "DeleteSecret", {"SecretId": f"{PREFIX}/old"})
-    with pytest.raises(RefusedError, match=f"^{region} has {PREFIX}/old"):
+    with pytest.raises(RefusedError, match=f"^{region} already has the secret {PREFIX}/old"):
         preflight.plan(cloud.account())
 
 
-def test_an_account_that_does_not_say_what_it_has_is_refused() -> None:
+def test_an_account_whose_secrets_cannot_be_listed_is_rejected() -> None:
     cloud = Cloud()
     cloud.model.script.error("AccessDeniedException", "no", operation="ListSecrets")
-    with pytest.raises(RefusedError, match="us-west-2 are not known: AccessDeniedException: no"):
+    with pytest.raises(RefusedError, match="us-west-2 could not be listed: AccessDeniedException: no"):
         preflight.plan(cloud.account())
 
 
@@ -76,13 +76,13 @@ def test_two_regions_are_chosen(home: str, given: str, chosen: tuple[str, str]) 
 @pytest.mark.parametrize(
     "given", ["eu-west-3", "eu-west-3,eu-west-3", "eu-west-3,us-west-2", "eu-west-3,xx-1", "a,b,c"]
 )
-def test_regions_that_cannot_be_are_refused(given: str) -> None:
+def test_regions_that_cannot_be_used_are_rejected(given: str) -> None:
     with pytest.raises(
         RefusedError, match="expected two enabled Regions other than us-west-2, such as eu-west-3,us-east-1"
     ):
         preflight.replicas(ENABLED, "us-west-2", given)
 
 
-def test_an_account_with_two_regions_is_refused() -> None:
+def test_an_account_with_two_regions_is_rejected() -> None:
     with pytest.raises(RefusedError, match="three are needed"):
         preflight.replicas(["us-west-2", "us-east-1"], "us-west-2", "")

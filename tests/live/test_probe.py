@@ -205,7 +205,7 @@ def test_what_no_dialect_has_is_noticed(row: str, operation: str, change: Callab
     assert result.finding.did
 
 
-def test_a_probe_that_is_refused_what_it_needs_is_skipped_and_says_why() -> None:
+def test_a_probe_without_a_permission_that_it_needs_is_skipped_and_says_why() -> None:
     cloud = Cloud()
     cloud.model.script.error("AccessDeniedException", "not authorized", operation="CreateSecret")
     results = run(cloud.account(), {row: PROBES[row] for row in ("U1", "U4")})

@@ -146,14 +146,14 @@ def test_a_report_is_read_back(tmp_path: Path, report: Report) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": 2}', '{"format": 1, "rows": [1]}'])
-def test_what_is_no_report_is_refused_with_a_sentence(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_report_is_rejected_with_a_sentence(tmp_path: Path, text: str) -> None:
     path = tmp_path / "report.json"
     path.write_text(text)
     with pytest.raises(ReportError, match=re.escape(str(path))):
         Report.read(path)
 
 
-def test_a_missing_report_is_refused_with_a_sentence(tmp_path: Path) -> None:
+def test_a_missing_report_is_rejected_with_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match=r"none\.json"):
         Report.read(tmp_path / "none.json")
 

@@ -126,7 +126,7 @@ def test_the_terminal_shows_the_table_and_the_verdict() -> None:
     assert all(row in text for row in FEW)
     assert "holds" in text
     assert "The handler is tested under exactly this dialect." in text
-    assert "What is not settled is taken as by default." in text
+    assert "For what is not settled, the default is assumed." in text
 
 
 @pytest.fixture
@@ -197,7 +197,7 @@ def test_a_report_is_read(invoke: Callable[..., int], tmp_path: Path, capsys: py
         (["--replicas", "eu-west-3"], "expected two enabled Regions"),
     ],
 )
-def test_what_cannot_be_is_said_in_a_sentence(
+def test_an_argument_that_cannot_work_is_rejected_with_a_sentence(
     invoke: Callable[..., int], capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
     assert invoke(*arguments) == 1
@@ -216,7 +216,7 @@ def test_a_missing_region_is_said(
     assert "set AWS_REGION" in capsys.readouterr().err
 
 
-def test_an_unknown_row_is_refused(invoke: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_row_is_rejected(invoke: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         invoke("--only", "U99")
     assert "--only names U99" in capsys.readouterr().err

@@ -47,7 +47,7 @@ def test_every_task_is_in_make_help() -> None:
     assert {line.split()[1] for line in listed.splitlines()} == set(phony[1].split())
 
 
-def test_a_make_variable_that_the_task_does_not_read_is_refused_with_those_that_it_reads() -> None:
+def test_a_variable_that_a_task_does_not_read_is_rejected_with_those_that_it_reads() -> None:
     assert "make local does not read SPED. It reads SPEED PORT AUTH PYTHON." in _make("local", "SPED=20").stderr
     assert "make demo does not read SPEED. It reads KEEP PYTHON." in _make("demo", "SPEED=20").stderr
     assert "make lint does not read ONLY. It reads PYTHON." in _make("lint", "ONLY=plan").stderr

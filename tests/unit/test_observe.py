@@ -83,13 +83,13 @@ def test_while_one_dropped_replica_is_being_removed_the_others_are_not_asked() -
     assert seen.in_region == dict.fromkeys(REGIONS, ReplicaState.REPLICA)
 
 
-def test_dropped_replicas_that_are_gone_are_each_asked_for() -> None:
+def test_each_dropped_replica_that_is_gone_is_asked_for() -> None:
     aws = Aws(SecretNotFoundError("gone"))
     assert observer(aws).ask(Observed(ARN), REGIONS).in_region == dict.fromkeys(REGIONS, ReplicaState.GONE)
     assert aws.asked == list(REGIONS)
 
 
-def test_listed_and_declared_replicas_are_each_asked_for() -> None:
+def test_each_listed_or_declared_replica_is_asked_for() -> None:
     listed = {region: ReplicaStatus(region, "InSync") for region in REGIONS[:2]}
     aws = Aws(REPLICA)
     observer(aws, us_east_1=None).ask(Observed(ARN, listed), REGIONS)

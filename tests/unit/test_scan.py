@@ -26,12 +26,12 @@ def test_a_finding_with_a_reason_is_settled() -> None:
 
 def test_a_finding_without_a_reason_is_not_settled() -> None:
     (problem,) = judge({FOUND: {"New", "Keys"}}, {FOUND._replace(at="Elsewhere"): "because"})[:1]
-    assert problem.startswith("checkov: CKV_AWS_117 at ReplicatedSecretProvider/Handler in Keys, New: settle it")
+    assert problem.startswith("checkov: CKV_AWS_117 at ReplicatedSecretProvider/Handler in Keys, New: fix it")
 
 
 def test_an_unused_reason_is_not_settled() -> None:
     (problem,) = judge({}, {FOUND: "because"})
-    assert "is not found any more: remove it from tools/scan/acknowledged.toml" in problem
+    assert "is no longer found: remove it from tools/scan/acknowledged.toml" in problem
 
 
 def test_an_empty_reason_is_not_settled() -> None:

@@ -81,7 +81,7 @@ class Region:
         (False, True, False, ReplicaState.REPLICA, []),
     ],
 )
-def test_a_superseded_run_removes_what_it_added_and_nobody_claims(
+def test_a_superseded_run_removes_what_it_added_and_no_one_claims(
     added: bool, listed: bool, claimed: bool, state: ReplicaState, removed: list[str]
 ) -> None:
     region: Any = Region(state)

@@ -17,7 +17,7 @@ TOOLS = Path(sys.executable).parent
 
 
 def main() -> int:
-    """Say what failed."""
+    """Run everything, and print what failed."""
     (wheel,) = (ROOT / "dist").glob("*.whl")
     needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     lowest = [_lowest(requirement) for requirement in needed]
@@ -46,7 +46,7 @@ def _lowest(requirement: str) -> str:
 
 
 def _environment(folder: Path, packages: list[str]) -> Path:
-    """A fresh one, with the versions of the test tools that development uses."""
+    """A fresh virtual environment, with the versions of the test tools that development uses."""
     pins = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line.startswith("pytest")]
     python = folder / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
@@ -60,7 +60,7 @@ def _versions(python: Path) -> list[str]:
 
 
 def _tests_pass(python: Path) -> bool:
-    """With the checkout's helpers, but without its configuration, which would take the package from the checkout."""
+    """Run the construct's tests without the checkout's configuration, which would import the checkout's package."""
     options = [
         "-c",
         os.devnull,
@@ -78,7 +78,7 @@ def _tests_pass(python: Path) -> bool:
 
 
 def _examples_deploy() -> bool:
-    """Synthesized by an environment that has nothing but the wheel, and deployed on local AWS."""
+    """Synthesize the examples in an environment that has only the wheel, and deploy them on local AWS."""
     environment = dict(os.environ) | {"EXAMPLES_BIN": str(WORK / "newest" / "bin")}
     command: list[str | Path] = [
         TOOLS / "python",

@@ -23,19 +23,19 @@ HANDLER = ROOT / "handler" / "secret_replication"
 
 @dataclass(frozen=True)
 class Group:
-    """Modules, and the fast tests that guard them: each mutant is tried by those that reach it, the fastest first."""
+    """Modules, and the fast tests that guard them. Each mutant is tried with those that reach it, the fastest first."""
 
     modules: Sequence[str]
     tests: Sequence[str]
 
 
 GROUPS = (
-    # Pure functions: a survivor takes a second.
+    # Pure functions: trying a survivor takes a second.
     Group(
         modules=("plan", "ownership", "request", "properties"),
         tests=("unit/test_plan.py", "unit/test_ownership.py", "unit/test_request.py"),
     ),
-    # What remembers what a run has done: a survivor takes half a minute; with test_dialects it would take a minute.
+    # Modules that remember what a run has done: trying a survivor takes half a minute, and with test_dialects a minute.
     Group(
         modules=("reconcile", "watch", "attempts", "apply", "observe"),
         tests=(
@@ -72,7 +72,7 @@ pytest_add_cli_args_test_selection = {tests}
 
 
 def main(chosen: Sequence[str]) -> int:
-    """Make and try all mutants; 1 if one survived without an explanation."""
+    """Make and try all mutants. Returns 1 if one survived without an explanation."""
     known = [module for group in GROUPS for module in group.modules]
     paths = [HANDLER / f"{module}.py" for module in known]
     paths += [ROOT / "tests" / test for group in GROUPS for test in group.tests]
@@ -89,19 +89,19 @@ def main(chosen: Sequence[str]) -> int:
             for name, (result, diff) in _survivors(modules, group.tests).items():
                 results[result].append(name)
                 diffs[name] = diff
-    timeouts = results.pop("timeout", [])  # it went on for ever, which any test notices
+    timeouts = results.pop("timeout", [])  # it ran forever, which any test notices
     survived = [name for names in results.values() for name in names]
     explained = SURVIVORS.read_text()
     unexplained = {name: diffs[name] for name in survived if diffs[name] not in explained}
     for name, diff in unexplained.items():
         print(f"{name}\n{diff}\n")
-    print(f"{len(timeouts)} mutants did not come to an end: {', '.join(timeouts) or 'none'}")
+    print(f"{len(timeouts)} mutants ran forever, which counts as caught: {', '.join(timeouts) or 'none'}")
     print(f"{len(survived)} mutants survived, {len(unexplained)} of them without an explanation in {SURVIVORS.name}")
     return int(bool(unexplained))
 
 
 def _survivors(modules: Sequence[str], tests: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """By mutant that was not killed: what mutmut calls the result, and the lines that differ."""
+    """The mutants that were not killed, each with mutmut's result and the lines that differ."""
     shutil.rmtree(SCRATCH, ignore_errors=True)
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(HANDLER, SCRATCH / "src" / HANDLER.name, ignore=ignored)
@@ -119,7 +119,7 @@ def _survivors(modules: Sequence[str], tests: Sequence[str]) -> dict[str, tuple[
 
 
 def _mutmut(*arguments: str, check: bool = True) -> str:
-    """Run mutmut in the scratch folder; what it prints."""
+    """Run mutmut in the scratch folder. Returns what it prints."""
     command = [str(Path(sys.executable).with_name("mutmut")), *arguments]
     done = subprocess.run(command, cwd=SCRATCH, text=True, capture_output=True, check=check)
     if not check and "mutations/second" not in done.stdout:

@@ -1,1 +1,1 @@
-"""``make scan``: what cdk-nag, cfn-lint and checkov say of the synthesized stacks, and the reasons."""
+"""``make scan``: the findings of cdk-nag, cfn-lint and checkov in the synthesized stacks, and why they stay."""

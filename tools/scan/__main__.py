@@ -1,6 +1,6 @@
 """Scan the stacks: a finding without a reason in acknowledged.toml fails, and so does a reason without a finding.
 
-The reasons are matched here and not handed to each tool: the tools would not say which of them nothing needs any more.
+The reasons are matched here and not handed to each tool: the tools would not say which reasons are no longer needed.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def main() -> int:
                 found[finding].add(stack)
     problems = judge(found, acknowledged())
     sys.stdout.writelines(f"{problem}\n" for problem in problems)
-    sys.stdout.write(f"{len(found)} findings in {len(paths)} stacks, {len(problems)} of them to settle\n")
+    sys.stdout.write(f"{len(found)} findings in {len(paths)} stacks; problems: {len(problems)}\n")
     return 1 if problems else 0
 
 
@@ -62,11 +62,11 @@ def judge(found: Found, reasons: Mapping[Finding, str]) -> list[str]:
     """A line for each finding without a reason, and for each reason without a finding."""
     unexplained = [
         f"{finding.tool}: {finding.id} at {finding.at} in {', '.join(sorted(found[finding]))}: "
-        f"settle it, or give a reason in {ACKNOWLEDGED.relative_to(ROOT)}"
+        f"fix it, or give a reason in {ACKNOWLEDGED.relative_to(ROOT)}"
         for finding in sorted(found.keys() - reasons.keys())
     ]
     stale = [
-        f"{finding.tool}: {finding.id} at {finding.at} is not found any more: "
+        f"{finding.tool}: {finding.id} at {finding.at} is no longer found: "
         f"remove it from {ACKNOWLEDGED.relative_to(ROOT)}"
         for finding in sorted(reasons.keys() - found.keys())
     ]
@@ -79,7 +79,7 @@ def judge(found: Found, reasons: Mapping[Finding, str]) -> list[str]:
 
 
 def _synthesize(out: Path) -> dict[str, dict[str, str]]:
-    """Write the templates to ``out``; for each stack, the path of each logical id in it."""
+    """Write the templates to ``out``. Returns the path of each logical ID, by stack."""
     environment = dict(os.environ) | {"PYTHONPATH": f"{ROOT}:{ROOT / 'constructs'}"}
     run = subprocess.run(
         [sys.executable, "-m", "tools.scan.app", out],
@@ -89,7 +89,7 @@ def _synthesize(out: Path) -> dict[str, dict[str, str]]:
         capture_output=True,
         check=False,
     )
-    # With findings it fails, having written them to a report; without a report it failed otherwise.
+    # It fails if there are findings, and writes them to a report. Without a report it failed for another reason.
     if not (out / "validation-report.json").exists():
         sys.exit(run.stdout + run.stderr)
     paths = {}
@@ -135,13 +135,13 @@ def _checkov(out: Path, paths: Mapping[str, Mapping[str, str]]) -> Iterator[tupl
 
 
 def _json(command: list[Path | str], out: Path) -> Any:
-    """Run a tool over the templates. Its exit code says only that it found something, so its output has to be JSON."""
+    """Run a tool over the templates. Its exit code only says that it found something, so its output has to be JSON."""
     templates = sorted(out.glob("*.template.json"))
     run = subprocess.run([*command, *templates], text=True, capture_output=True, check=False)
     try:
         return json.loads(run.stdout)
     except json.JSONDecodeError:
-        sys.exit(f"{command[0]} failed with {run.returncode}:\n{run.stdout}{run.stderr}")
+        sys.exit(f"{command[0]} failed with exit code {run.returncode}:\n{run.stdout}{run.stderr}")
 
 
 if __name__ == "__main__":

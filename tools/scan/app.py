@@ -1,4 +1,4 @@
-"""The stacks that are scanned: an imported secret, a new one, customer keys, and all that an owner can decide."""
+"""The stacks that are scanned: an imported secret, a new one, customer keys, the monitor, and everything configured."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def build(app: cdk.App) -> None:
 
 
 def _decided(stack: cdk.Stack) -> None:
-    """What is left to the account's owner, done: by the provider's props, and at the secret."""
+    """Everything that is the user's decision, configured: on the provider and on the secret."""
     key = kms.Key(stack, "Key", enable_key_rotation=True)
     ReplicationProvider.get_or_create(
         stack,
@@ -91,7 +91,7 @@ def _stack(app: cdk.App, name: str) -> cdk.Stack:
 
 
 if __name__ == "__main__":
-    # The paths tell in all the tools' findings which construct is meant.
+    # The tools' findings name a construct by its path.
     scanned = cdk.App(outdir=sys.argv[1], context={"aws:cdk:enable-path-metadata": True} | FLAGS)
     cdk.Validations.of(scanned).add_plugins(
         cdk_nag.AwsSolutionsChecks(scanned),

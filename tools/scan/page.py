@@ -10,7 +10,7 @@ _START, _END = "<!-- findings -->\n", "<!-- /findings -->\n"
 
 def table() -> str:
     """The findings as a table, each with its reason."""
-    lines = ["| finding | of | at | why it stays |", "|---|---|---|---|"]
+    lines = ["| finding | tool | at | why it stays |", "|---|---|---|---|"]
     lines += [
         f"| `{finding.id}` | {finding.tool} | `{finding.at}` | {' '.join(reason.split())} |"
         for finding, reason in acknowledged().items()
