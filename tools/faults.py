@@ -1,4 +1,4 @@
-"""``make faults``: whole life cycles of stacks on local AWS, with microburst before everything that the handler calls.
+"""``make faults``: whole life cycles of stacks on local AWS, with microburst before all that the handler calls.
 
 A life creates a stack, changes its Regions and deletes it, all through CloudFormation, which runs the real bundle as a
 Lambda. Then the fault ends, and what is left is checked: nothing of ours, and everything that is not ours.
@@ -68,7 +68,7 @@ def _some(probability: float, fault: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _to_cloudformation(fault: dict[str, Any], probability: float = 0.5) -> list[dict[str, Any]]:
-    """Of the responses to CloudFormation, which urllib3 sends; boto3 has another User-Agent."""
+    """A fault in the PUTs to the ResponseURL, which urllib3 sends; boto3 has another User-Agent."""
     return [{"service": "*", "headers": {"User-Agent": "python-urllib3"}, "probability": probability, **fault}]
 
 
@@ -93,7 +93,7 @@ FAULTS = (
     Fault("the ResponseURL returns 503 to 50 %", _to_cloudformation(_says("SlowDown", 503))),
     Fault("the ResponseURL returns 403 to 50 %", _to_cloudformation(_says("AccessDenied", 403))),
     Fault("the ResponseURL resets every connection", _to_cloudformation({"reset": True}, 1.0)),
-    Fault("a Lambda killed every second", kills=True),
+    Fault("a Lambda killed every 3 s", kills=True),
 )
 
 
@@ -241,11 +241,11 @@ class Microburst:
 
 @contextlib.contextmanager
 def killing(aws: LocalAws, killed: list[int]) -> Iterator[None]:
-    """Kill a Lambda about every second, at random."""
+    """Kill a Lambda about every three seconds, at random."""
     over, chance = threading.Event(), random.Random(0)
 
     def kill() -> None:
-        while not over.wait(chance.uniform(0.5, 1.5)):
+        while not over.wait(chance.uniform(2, 4)):
             listed = subprocess.run(["ps", "-eo", "pid=,pgid="], capture_output=True, text=True, check=True).stdout
             group = [int(pid) for pid, leader in map(str.split, listed.splitlines()) if int(leader) == aws.pid]
             if lambdas := [pid for pid in group if pid != aws.pid]:

@@ -22,7 +22,7 @@ _FEW = 3
 _AS_LONG_AS_A_REMOVAL = 8
 # These take five and a half minutes: a change of a key's alias or tags may need that long to apply (F33).
 _AS_LONG_AS_KMS = 13
-_TEMPLATE = " (of the provider template: by its parameters)"
+_TEMPLATE = " (in the provider template, by its parameters)"
 # Names of secrets, which may contain words such as key.
 _NAMES = r"(?<=secret )(?:name )?\S*\w|\barn:[\w-]+:secretsmanager:\S+"
 _TAKEN = r"(?:secret name (?P<name>\S+) )?already exists in region ?(?P<region>[a-z0-9-]*)"
@@ -90,7 +90,7 @@ _KNOWN: tuple[tuple[str, Advice], ...] = (
     ),
     (
         r"LimitExceeded|\btags\b",
-        Advice(None, "a secret can have 50 tags and each replica uses one: remove some"),
+        Advice(None, "a secret can have 50 tags and each replica uses one: remove some tags"),
     ),
     (
         r"AccessDenied|not authorized",
@@ -115,14 +115,18 @@ def advice_for(message: str, *, force: bool = False) -> Advice:
 
 def _name_taken(region: str, name: str | None, *, force: bool) -> Advice:
     """A secret that is scheduled for deletion keeps its name (U6). The function's role may not see whether it is."""
-    place = f"--region {region or 'REGION'} --secret-id {name or 'NAME'}"
-    delete = f"delete that secret, which loses its value (run {delete_command(region or 'REGION', name or 'NAME')})"
-    overwrite = ": it could not be overwritten" if force else ", or set ForceOverwriteReplicaSecret to true"
-    scheduled = (
-        "If it is scheduled for deletion, the same command deletes it now, and this one restores it, to save its value "
-        f"first (aws secretsmanager restore-secret {place})"
+    region, name = region or "REGION", name or "NAME"
+    delete = f"(run {delete_command(region, name)}; its value is lost)"
+    way = (
+        f"delete that secret, which could not be overwritten {delete}"
+        if force
+        else f"delete that secret {delete}, or set ForceOverwriteReplicaSecret to true to overwrite it"
     )
-    return Advice(_FEW if force else 0, f"{delete}{overwrite}. {scheduled}")
+    scheduled = (
+        "If it is scheduled for deletion, that command deletes it immediately. To save its value first, restore it "
+        f"(aws secretsmanager restore-secret --region {region} --secret-id {name})"
+    )
+    return Advice(_FEW if force else 0, f"{way}. {scheduled}")
 
 
 def delete_command(region: str, secret_id: str) -> str:

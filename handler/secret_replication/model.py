@@ -55,7 +55,7 @@ class Step(Enum):
     UNTAG = "remove the tag"
     WAIT = "wait"
     NOTHING = "nothing"
-    FAIL = "fail, saying why"
+    FAIL = "fail with the reason"
 
 
 @dataclass(frozen=True, slots=True)

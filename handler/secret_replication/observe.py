@@ -72,7 +72,7 @@ class Observer:
                 self._key_arns[region, alias] = self._aws.key_arn(region, alias)
             except ReplicationError as error:
                 raise type(error)(
-                    f"{region}: KMS could not say which key {alias} stands for, which decides whether the "
+                    f"{region}: KMS did not return the key behind {alias}, so the function does not know whether the "
                     f"replica has the declared key. Set KmsKeyId to the key's ARN, or allow kms:DescribeKey. {error}",
                     error.aws_message,
                 ) from error

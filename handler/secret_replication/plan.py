@@ -133,7 +133,8 @@ def _failed(region: _Region, message: str, *, adopted: bool, force: bool) -> Ste
 def _another_key(region: _Region, current: str, declared: str) -> Step | str:
     attempt = region.attempt
     if attempt.replicated:
-        return f"has key {current} although {declared} was requested."
+        advice = "Check that KmsKeyId names a key in that Region, and redeploy."
+        return f"has key {current} although {declared} was requested. {advice}"
     if region.there is None:
         return Step.ASK
     return Step.REMOVE if attempt.key_changed or attempt.rejected is Step.REPLICATE else Step.REPLICATE
@@ -168,7 +169,7 @@ def _to_promote(region: _Region, *, in_sync: bool) -> Step:
 
 def _promoted(replica: SecretArn) -> str:
     return (
-        "was promoted to a standalone secret, which may hold newer values than the primary and is not overwritten. "
+        "was promoted to a standalone secret, which may hold newer values than the primary, so it is not overwritten. "
         "To keep it, remove the Region from ReplicaRegions. To replicate to it again, save its value, delete it and "
         f"redeploy: {delete_command(replica.region, str(replica))}"
     )

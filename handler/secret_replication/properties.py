@@ -119,7 +119,9 @@ def _replica(prop: str, entry: object) -> tuple[str, str | None]:
     region, key = entry.get("Region"), entry.get("KmsKeyId")
     if region is None:
         # What !If with AWS::NoValue inside the entry leaves of it.
-        raise InvalidPropertyError(prop, entry, "it has no Region. To omit it by a condition, put !If around the entry")
+        raise InvalidPropertyError(
+            prop, entry, "it has no Region. To omit it conditionally, put !If around the whole entry"
+        )
     if not isinstance(region, str) or not is_region(region):
         arn = SecretArn.parse(str(region))
         expected = f"this is an ARN; give its Region, {arn.region}" if arn else _NOT_A_REGION

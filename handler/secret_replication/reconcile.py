@@ -27,7 +27,7 @@ from .watch import Watch
 # If a plan holds nothing but these, the next round would only confirm it.
 _FINAL = {Step.NOTHING, Step.UNTAG}
 _WARNINGS = {
-    ReplicaState.UNKNOWN: "no response from there, could not verify that the replica is gone",
+    ReplicaState.UNKNOWN: "the Region did not respond, so the replica may still exist",
     ReplicaState.STANDALONE: "was promoted to a standalone secret, which stays there; delete it if you do not need it",
 }
 

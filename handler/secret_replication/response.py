@@ -43,7 +43,7 @@ def succeeded(request: Request, observed: Observed, regions: Collection[str]) ->
         if len(response.body) <= MAX_BYTES:
             return response
     raise ResponseTooLongError(
-        f"the response would be {len(response.body)} bytes and CloudFormation accepts {MAX_BYTES}: "
+        f"the response would be {len(response.body)} bytes, but CloudFormation accepts only {MAX_BYTES}: "
         "split ReplicaRegions over several resources"
     )
 

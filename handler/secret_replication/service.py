@@ -147,7 +147,7 @@ class Service:
         if response.reason:
             self._log.error(f"{name}: {response.reason}", **line)
         else:
-            self._log.info(f"{name}: done", **line)
+            self._log.info(f"{name} succeeded", **line)
         listed = self._run.observed.replicas if self._run and self._run.observed else {}
         statuses = [listed[region].status for region in regions if region in listed]
         counts = {
@@ -172,8 +172,8 @@ class Service:
         unowned = sorted(r for r in regions_in(known) if r in first.replicas and r not in first.claims)
         for region in unowned:
             self._warn(
-                f"{region}: the tag that records its owner is gone, so the replica is treated as one that was there "
-                "before: it stays when it is no longer declared. To remove it: aws secretsmanager "
+                f"{region}: the tag that records its owner is gone, so the replica is treated as one that existed "
+                "before: it stays when it is dropped. To remove it: aws secretsmanager "
                 f"remove-regions-from-replication --region {first.arn.region} --secret-id {first.arn} "
                 f"--remove-replica-regions {region}",
                 str(first.arn),

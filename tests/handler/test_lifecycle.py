@@ -317,7 +317,7 @@ def test_another_name_of_the_same_key_changes_nothing(aliased: World, name: str)
 def test_a_key_that_cannot_be_compared_fails_and_says_what_to_declare(aliased: World) -> None:
     aliased.fail_calls("key of", AccessDeniedError("AccessDeniedException: not authorized"))
     reason = aliased.fail(update("alias/two"))
-    assert reason.startswith("AccessDenied: eu-west-3: KMS could not say which key alias/two stands for")
+    assert reason.startswith("AccessDenied: eu-west-3: KMS did not return the key behind alias/two")
     assert "Set KmsKeyId to the key's ARN, or allow kms:DescribeKey" in reason
     assert aliased.journal.writes == []
 

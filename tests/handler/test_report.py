@@ -28,7 +28,7 @@ def test_a_delete_counts_the_regions_that_it_could_not_ask(world: World) -> None
     world.fail_calls("describe eu-west-3", DENIED)
     world.succeed(event("Delete", PhysicalResourceId=world.arn))
     assert world.metrics == {"ReplicasUnverified": 1}
-    (warning,) = [keys for line, keys in world.log.lines if "could not verify" in line]
+    (warning,) = [keys for line, keys in world.log.lines if "may still exist" in line]
     assert (warning["region"], warning["action"], warning["secret"]) == ("eu-west-3", "UNTAG", world.arn)
 
 
@@ -39,7 +39,7 @@ def test_a_region_that_does_not_respond_for_half_a_minute_is_asked_again(world: 
     world.succeed(event("Delete", PhysicalResourceId=world.arn))
     assert world.clock.now() - started > 30
     assert world.metrics == {}
-    assert not [line for line, _ in world.log.lines if "could not verify" in line]
+    assert not [line for line, _ in world.log.lines if "may still exist" in line]
 
 
 def test_every_region_that_could_not_be_asked_counts_and_a_promoted_one_does_not(world: World) -> None:
@@ -49,10 +49,10 @@ def test_every_region_that_could_not_be_asked_counts_and_a_promoted_one_does_not
     world.fail_calls(("describe ap-south-1", "describe eu-west-3"), DENIED)
     world.succeed(event("Delete", PhysicalResourceId=world.arn))
     assert world.metrics == {"ReplicasUnverified": 2}
-    warned = sorted(line for line, _ in world.log.lines if "could not verify" in line or "was promoted" in line)
+    warned = sorted(line for line, _ in world.log.lines if "may still exist" in line or "was promoted" in line)
     assert [line.partition(",")[0] for line in warned] == [
-        "ap-south-1: no response from there",
-        "eu-west-3: no response from there",
+        "ap-south-1: the Region did not respond",
+        "eu-west-3: the Region did not respond",
         "us-east-1: was promoted to a standalone secret",
     ]
 
@@ -72,7 +72,7 @@ def test_each_line_of_the_log_names_the_action_the_region_and_the_secret(world: 
 
 def test_the_last_line_says_how_it_ended(world: World) -> None:
     world.serve(event())
-    assert world.log.lines[-1][0] == "Create of Replication: done"
+    assert world.log.lines[-1][0] == "Create of Replication succeeded"
     world.serve(event("Update", SecretId="missing"))
     assert world.log.lines[-1][0].startswith("Update of Replication: NotFound: ")
 

@@ -52,7 +52,7 @@ def test_the_advice_at_the_deadline_knows_of_force(world: World, force: str) -> 
     world.model.script.stall(region="us-east-1")
     request = event(regions=(R, "us-east-1"), ForceOverwriteReplicaSecret=force, ServiceTimeout="35")
     reason = world.fail(request)
-    assert ("it could not be overwritten" in reason) == (force == "true")
+    assert ("which could not be overwritten" in reason) == (force == "true")
 
 
 def test_the_deadline_says_nothing_after_the_last_status_if_nothing_failed(world: World) -> None:

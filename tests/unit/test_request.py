@@ -90,7 +90,7 @@ OWN = "this is the primary's own Region; list only other Regions"
         ({"regions": ["Europe"]}, f"ReplicaRegions[0].Region is 'Europe': {NAME}"),
         (
             {"regions": [{}]},
-            "ReplicaRegions[0] is {}: it has no Region. To omit it by a condition, put !If around the entry",
+            "ReplicaRegions[0] is {}: it has no Region. To omit it conditionally, put !If around the whole entry",
         ),
         ({"regions": ["eu-west-3\n"]}, f"ReplicaRegions[0].Region is 'eu-west-3\\n': {NAME}"),
         (
