@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from secret_replication.errors import AccessDeniedError, RejectedError
+import pytest
+
+from secret_replication.errors import AccessDeniedError, RejectedError, ThrottledError, UnavailableError
 from tests.helpers.world import PRIMARY, World, event
 
 DENIED = AccessDeniedError("AccessDeniedException: not authorized")
@@ -100,3 +102,26 @@ def test_a_rejected_call_is_logged(world: World) -> None:
     world.fail_calls("replicate", RejectedError("InvalidParameterException: Invalid replica region."))
     world.fail(event())
     assert [keys["region"] for line, keys in world.log.lines if "Invalid replica region" in line][:1] == ["eu-west-3"]
+
+
+@pytest.mark.parametrize(
+    ("error", "least", "most"),
+    [
+        # botocore has waited already.
+        (ThrottledError("slow down"), 110, 125),
+        (UnavailableError("no route"), 50, 70),
+    ],
+)
+def test_each_retry_is_logged_and_they_become_fewer(world: World, error: Exception, least: int, most: int) -> None:
+    world.fail_calls("describe", error, seconds=60)
+    world.succeed(event(SecretId="app/database"))
+    retries = [(line, keys) for line, keys in world.log.lines if line.startswith("will retry: ")]
+    assert least < len(retries) < most
+    assert {line for line, _ in retries} == {f"will retry: {error}"}
+    assert {tuple(keys.values()) for _, keys in retries} == {("RETRY", "", "app/database")}
+
+
+def test_a_retry_names_the_arn_once_it_is_known(world: World) -> None:
+    world.fail_calls("replicate", UnavailableError("no route"), seconds=5)
+    world.succeed(event(SecretId="app/database"))
+    assert {keys["secret"] for line, keys in world.log.lines if line.startswith("will retry: ")} == {world.arn}
