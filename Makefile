@@ -6,7 +6,7 @@ issue_forms = $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml)
 HANDLER := $(shell find handler -name __pycache__ -prune -o -print)
 
 # Which task reads which variables. Another one given, such as a misspelt one, is an error, not silence.
-demo_reads := KEEP
+demo_reads := KEEP FAIL
 local_reads := SPEED PORT AUTH
 live_reads := LOCAL CLEAN REPORT REPLICAS ONLY YES
 check_reads := TESTS
@@ -35,8 +35,8 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-demo: setup ## Deploy, change and destroy a replicated secret on local AWS (KEEP=1 leaves local AWS running)
-	@exec $(BIN)/python -m local.demo $(if $(call on,$(KEEP)),--keep)
+demo: setup ## Deploy, change and destroy a replicated secret on local AWS (50 seconds; FAIL=1 shows a failure, KEEP=1 leaves local AWS running)
+	@exec $(BIN)/python -m local.demo $(if $(call on,$(FAIL)),--fail) $(if $(call on,$(KEEP)),--keep)
 
 local: setup ## Start local AWS and print the environment for your own cdk and aws (SPEED=20 to speed it up, PORT=4566, AUTH=1 enforces IAM)
 	@exec $(BIN)/python -m local --speed $(or $(SPEED),1) --port $(or $(PORT),0) $(if $(call on,$(AUTH)),--auth)
