@@ -102,6 +102,43 @@ def test_npm_uses_the_configuration_of_the_project_and_says_what_fails(tmp_path:
     assert "http://127.0.0.1:9/" in done.stderr
 
 
+_PYTHON = """#!/bin/sh
+case "$*" in
+  *venv*) mkdir -p .venv/bin; cp "$0" .venv/bin/python;;
+  *requirement*)
+    i=0; while [ $i -lt 30 ]; do echo "Collecting a$i"; i=$((i + 1)); done
+    echo "Installing collected packages: a0"
+    exit $PIP;;
+esac
+"""
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_the_set_up_says_how_many_packages_pip_has_collected_and_fails_if_pip_does(tmp_path: Path, code: int) -> None:
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "requirements.txt").write_text("a==1\n" * 30)
+    python = tmp_path / "python"
+    python.write_text(_PYTHON)
+    python.chmod(0o755)
+    environment = _without_make() | {"PIP": str(code)}
+    command = ["make", ".venv/done", f"PYTHON={python}"]
+    done = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True, check=False, env=environment)
+    said = ["Installing Python packages into .venv: about 45 seconds", "  25 of 30 packages", "  Unpacking them"]
+    assert done.stdout.splitlines() == said
+    assert bool(done.returncode) == bool(code)
+    assert (tmp_path / ".venv" / "done").exists() == (not code)
+
+
+@pytest.mark.parametrize(
+    "task", ["test", "soak", "mutants", "bench", "lint", "scan", "compat", "dist", "docs", "audit", ".venv/done"]
+)
+def test_a_task_that_takes_long_says_first_what_it_does_and_for_how_long(task: str) -> None:
+    recipe = re.search(rf"^{re.escape(task)}:.*\n\t(.*)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert recipe
+    assert re.fullmatch('@echo "[A-Z].*(seconds|minutes?|hour).*"', recipe[1]), recipe[1]
+
+
 def test_the_handlers_modules_stay_short() -> None:
     lengths = {path.name: len(path.read_text().splitlines()) for path in (ROOT / "handler").rglob("*.py")}
     assert {name: lines for name, lines in lengths.items() if lines > LONGEST_MODULE} == {}
