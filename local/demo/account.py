@@ -97,13 +97,17 @@ class Account:
             listed = {entry["Region"]: entry["Status"] for entry in (primary or {}).get("ReplicationStatus", [])}
             last[f"{REGION} (primary)"] = "exists" if primary else ""
             for region in regions:
-                # A Region that is no longer listed is asked until the replica is gone.
-                is_left = last.get(region) and region not in listed and self.secret(region)
-                last[region] = "being removed" if is_left else listed.get(region, "")
+                last[region] = listed.get(region) or self._unlisted(region, last.get(region, ""))
             last[f"stack {stack}"] = self.stack_status(stack)
             return dict(last)
 
         return look
+
+    def _unlisted(self, region: str, before: str) -> str:
+        """The state of a Region that ReplicationStatus does not have, which had this state before."""
+        if before in ("Failed", "not replicated"):
+            return "not replicated"
+        return "being removed" if before and self.secret(region) else ""
 
     def _stack(self, name: str) -> dict[str, Any]:
         client = self.client("cloudformation")

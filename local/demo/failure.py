@@ -39,7 +39,7 @@ def play(cdk: Cdk, account: Account, screen: Screen) -> None:
     screen.work(cdk.bootstrap)
     screen.step(
         f"aws secretsmanager create-secret --name {_NAME}",
-        f"A secret in {REGION}, which is to be replicated, and another team's secret in {_TAKEN}, which has its name.",
+        f"A secret in {REGION} to replicate, and in {_TAKEN} another team's secret of the same name.",
     )
     account.client("secretsmanager").create_secret(Name=_NAME, SecretString="ours")
     account.client("secretsmanager", _TAKEN).create_secret(Name=_NAME, SecretString=_OTHERS)
