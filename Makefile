@@ -26,9 +26,9 @@ endif
 # KEEP=0 and AUTH=0 are off.
 on = $(filter-out 0 false no,$(1))
 
-# Counts the packages of a requirements file that pip has collected: pip's own progress is hundreds of lines, or none.
+# Counts the packages of a requirements file that pip has collected, from an index or a folder: pip's own progress is hundreds of lines, or none.
 count = n=0; while read -r line; do case "$$line" in \
-	Collecting*) n=$$((n + 1)); [ $$((n % 25)) -ne 0 ] || echo "  $$n of $$(grep -c == $(1)) packages";; \
+	Collecting*|Processing*) n=$$((n + 1)); [ $$((n % 25)) -ne 0 ] || echo "  $$n of $$(grep -c == $(1)) packages";; \
 	"Installing collected"*) echo "  Unpacking them";; \
 	"pip failed") exit 1;; \
 esac; done

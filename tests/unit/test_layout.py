@@ -106,7 +106,7 @@ _PYTHON = """#!/bin/sh
 case "$*" in
   *venv*) mkdir -p .venv/bin; cp "$0" .venv/bin/python;;
   *requirement*)
-    i=0; while [ $i -lt 30 ]; do echo "Collecting a$i"; i=$((i + 1)); done
+    i=0; while [ $i -lt 30 ]; do echo "Collecting a$i"; echo "  Downloading a$i"; i=$((i + 1)); done
     echo "Installing collected packages: a0"
     exit $PIP;;
 esac
