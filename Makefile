@@ -93,7 +93,7 @@ lint: setup build/docs-venv/done build/workflows-venv/done ## Check style, types
 	@$(BIN)/python -m tools.site
 
 docs: setup build/docs-venv/done ## Build the documentation's site into build/site, with the construct reference and the scanners' findings
-	@echo "Building the site into build/site: about 20 seconds"
+	@echo "Building the site into build/site: a few seconds"
 	@$(BIN)/python -m tools.construct_reference
 	@$(BIN)/python -m tools.scan.page
 	@$(BIN)/python -m tools.site
@@ -105,7 +105,7 @@ recording: setup ## Record the demo as docs/assets/demo.svg (a minute)
 	@$(BIN)/python -m tools.recording
 
 scan: setup build/checkov-venv/done ## Scan the synthesized templates with cdk-nag, cfn-lint and checkov
-	@echo "Scanning every stack with three tools: about two minutes"
+	@echo "Scanning every stack with three tools: about half a minute"
 	@$(BIN)/python -m tools.scan
 
 compat: dist ## Test the wheel with the lowest and the newest aws-cdk-lib, the examples with it, and a user's types (5 minutes)
@@ -119,7 +119,7 @@ format: setup ## Format the code
 bundle: build/handler.zip ## Bundle the Lambda into build/handler.zip
 
 dist: setup ## Build into dist/: the wheel, the source distribution, and for plain CloudFormation template, zip and schema
-	@echo "Building into dist/: about 20 seconds"
+	@echo "Building into dist/: about 10 seconds"
 	@rm -rf dist
 	@$(BIN)/hatchling build --directory dist
 	@PYTHONPATH=constructs:handler:packaging $(BIN)/python -m cloudformation dist

@@ -103,8 +103,8 @@ class Screen:
         self.quote(about, "dim")
 
     def say(self, text: str, style: str = "") -> None:
-        """A line."""
-        self._console.print(Text(text, style))
+        """A line, which a terminal breaks where it must: a command can be copied whole."""
+        self._console.print(Text(text, style), soft_wrap=True)
 
     def quote(self, text: str, style: str = "") -> None:
         """An indented text, all of it."""
