@@ -1,43 +1,49 @@
-"""``make recording``: records what ``make demo`` prints as docs/assets/demo.svg, for the README."""
+"""``make recording``: records a run of ``make demo`` as docs/assets/demo.svg, for the README."""
 
 from __future__ import annotations
 
+import argparse
 import io
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 from rich.console import Console
-from rich.text import Text
 
-_ROOT = Path(__file__).parent.parent
-_PICTURE = _ROOT / "docs" / "assets" / "demo.svg"
+from local.demo.__main__ import run
+
+_PICTURE = Path(__file__).parent.parent / "docs" / "assets" / "demo.svg"
 _WIDTH = 110
 
 
-def main() -> None:
+def main() -> int:
     """Run the demo, and write the picture if it succeeds."""
-    command = [sys.executable, "-m", "local.demo"]
-    done = subprocess.run(command, cwd=_ROOT, text=True, stdout=subprocess.PIPE, check=True)
-    _PICTURE.write_text(picture(done.stdout))
+    parser = argparse.ArgumentParser(prog="make recording", description=__doc__)
+    parser.add_argument("--fail", action="store_true", help="record `make demo FAIL=1`")
+    parser.add_argument("--to", type=Path, default=_PICTURE, help="the picture; default: %(default)s")
+    arguments = parser.parse_args()
+    print("Recording the demo: about a minute. A busy machine is seen in the picture.", flush=True)
+    console = recorder("make demo FAIL=1" if arguments.fail else "make demo")
+    if code := run(console, live=True, fail=arguments.fail):
+        print(console.export_text(), file=sys.stderr)
+        return code
+    arguments.to.write_text(picture(console))
+    return 0
 
 
-def picture(printed: str) -> str:
-    """The SVG of a terminal that shows the demo.
+def recorder(command: str) -> Console:
+    """What records: of a table that changes, it keeps the last state."""
+    console = Console(record=True, width=_WIDTH, file=io.StringIO(), highlight=False, emoji=False)
+    console.print(f"$ {command}", style="bold green")
+    return console
 
-    Args:
-        printed: What the demo printed.
-    """
-    console = Console(record=True, width=_WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
-    console.print("$ make demo", style="bold green", highlight=False)
-    for line in printed.splitlines():
-        heading = line.startswith(("cdk ", "aws "))
-        console.print(Text(line, "bold" if heading else ""), overflow="ellipsis", no_wrap=True)
+
+def picture(console: Console) -> str:
+    """The SVG of a terminal that shows what was recorded."""
     svg = console.export_svg(title="make demo", unique_id="demo")
     # An image in a page may not load fonts from other sites.
     return re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -161,12 +161,40 @@ def test_a_wrong_context_value_stops_the_synth_with_a_sentence(cdk: Cdk) -> None
     assert "Traceback" not in str(error.value)
 
 
+def demo(*options: str) -> list[str]:
+    """The lines that a demo prints which is as it says."""
+    played = subprocess.run(
+        [sys.executable, "-m", "local.demo", *options], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert played.returncode == 0, played.stdout + played.stderr
+    return [line.strip() for line in played.stdout.splitlines()]
+
+
+def test_the_demo_shows_each_region_until_a_dropped_one_is_gone() -> None:
+    lines = "\n".join(demo())
+    shown = ("us-east-1 InSync", "us-east-1 being removed", "us-east-1 gone", "UPDATE_COMPLETE", "All checks passed")
+    assert re.search(".*".join(shown), lines, re.DOTALL), lines
+
+
+def test_the_failing_demo_rolls_back_with_the_reason_beside_a_native_stack_that_is_complete() -> None:
+    lines = demo("--fail")
+    taken = "Replication failed: Secret name app/database already exists in region us-east-1."
+    (reason,) = (line for line in lines if line.startswith("NotStabilized: "))
+    assert reason.startswith(f"NotStabilized: us-east-1: {taken} To fix this, delete that secret")
+    assert reason.endswith("restore-secret --region us-east-1 --secret-id app/database).")
+    assert f"us-east-1 Failed: {taken}" in lines, "what DescribeSecret says below the native stack"
+    (ours,) = (line for line in lines if line.startswith("ReplicatedSecret "))
+    (native,) = (line for line in lines if line.startswith("native ReplicaRegions "))
+    assert "ROLLBACK_COMPLETE" in ours
+    assert re.search("CREATE_COMPLETE .*us-east-1 Failed", native)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_demo_leaves_no_process_behind(number: signal.Signals) -> None:
     # What a shell starts in the background ignores SIGINT, and hands that down.
     inherited = signal.signal(number, signal.default_int_handler)
     try:
-        demo = subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-u", "-m", "local.demo"],
             cwd=ROOT,
             stdout=subprocess.PIPE,
@@ -175,16 +203,16 @@ def test_an_interrupted_demo_leaves_no_process_behind(number: signal.Signals) ->
         )
     finally:
         signal.signal(number, inherited)
-    with demo:
+    with process:
         try:
-            assert demo.stdout
-            port = re.search(r"127\.0\.0\.1:(\d+)", demo.stdout.readline())
+            assert process.stdout
+            port = re.search(r"127\.0\.0\.1:(\d+)", process.stdout.readline())
             assert port
             time.sleep(1)
-            demo.send_signal(number)
-            assert demo.wait(20) == 130
+            process.send_signal(number)
+            assert process.wait(20) == 130
         finally:
-            demo.kill()
+            process.kill()
     assert not [line for line in _processes() if port[1] in line]
 
 

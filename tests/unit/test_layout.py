@@ -49,7 +49,7 @@ def test_every_task_is_in_make_help() -> None:
 
 def test_a_variable_that_a_task_does_not_read_is_rejected_with_those_that_it_reads() -> None:
     assert "make local does not read SPED. It reads SPEED PORT AUTH PYTHON." in _make("local", "SPED=20").stderr
-    assert "make demo does not read SPEED. It reads KEEP PYTHON." in _make("demo", "SPEED=20").stderr
+    assert "make demo does not read SPEED. It reads KEEP FAIL PYTHON." in _make("demo", "SPEED=20").stderr
     assert "make lint does not read ONLY. It reads PYTHON." in _make("lint", "ONLY=plan").stderr
 
 
@@ -64,6 +64,7 @@ def test_a_task_takes_the_variables_that_its_recipe_reads() -> None:
 
 def test_a_make_switch_is_off_when_its_value_says_so() -> None:
     assert [_make("local", f"AUTH={value}").stdout.count("--auth") for value in ("1", "0", "no", "")] == [1, 0, 0, 0]
+    assert [_make("demo", f"FAIL={value}").stdout.count("--fail") for value in ("1", "0", "no", "")] == [1, 0, 0, 0]
 
 
 def test_a_make_within_make_takes_the_outer_ones_variables() -> None:
@@ -99,6 +100,15 @@ def test_npm_uses_the_configuration_of_the_project_and_says_what_fails(tmp_path:
     )
     assert done.returncode != 0
     assert "http://127.0.0.1:9/" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "task", ["test", "soak", "mutants", "bench", "lint", "scan", "compat", "dist", "docs", "audit", ".venv/done"]
+)
+def test_a_task_that_takes_long_says_first_what_it_does_and_for_how_long(task: str) -> None:
+    recipe = re.search(rf"^{re.escape(task)}:.*\n\t(.*)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert recipe
+    assert re.fullmatch('@echo "[A-Z].*(seconds|minutes?|hour).*"', recipe[1]), recipe[1]
 
 
 def test_the_handlers_modules_stay_short() -> None:

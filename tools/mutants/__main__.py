@@ -86,6 +86,7 @@ def main(chosen: Sequence[str]) -> int:
     for group in GROUPS:
         modules = [module for module in group.modules if module in (chosen or known)]
         if modules:
+            print(f"{', '.join(modules)}: each mutant meets the tests that reach it", flush=True)
             for name, (result, diff) in _survivors(modules, group.tests).items():
                 results[result].append(name)
                 diffs[name] = diff
