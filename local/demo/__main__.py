@@ -1,4 +1,4 @@
-"""``python -m local.demo``: plays a story on local AWS. It ends with an error if a step does not have the result that it shows."""
+"""``python -m local.demo``: plays a story on local AWS, and checks every result that it shows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SPEED = 10.0
 _COMMANDS = """
 npx cdk deploy --require-approval never    # a new secret
 aws secretsmanager create-secret --name app/orders --secret-string test
-npx cdk deploy --require-approval never -c secretId=app/orders    # an existing one, in a stack of its own
+npx cdk deploy --require-approval never -c secretId=app/orders    # an existing one, in its own stack
 aws secretsmanager list-secrets --region eu-west-3"""
 
 

@@ -70,7 +70,7 @@ class Account:
         return str(self.client("secretsmanager", region).get_secret_value(SecretId=secret_id)["SecretString"])
 
     def outputs(self, stack: str) -> dict[str, str]:
-        """The status of the stack."""
+        """The outputs of the stack."""
         return {each["OutputKey"]: each["OutputValue"] for each in self._stack(stack)["Outputs"]}
 
     def stack_status(self, stack: str) -> str:
