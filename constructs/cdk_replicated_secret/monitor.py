@@ -17,9 +17,8 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from .permissions import DESCRIBE
-from .provider import DEFAULT_MEMORY_SIZE, LOG_ACTIONS, LOG_RETENTION, RUNTIME, bundle
+from .provider import DEFAULT_MEMORY_SIZE, LOG_ACTIONS, LOG_RETENTION, NAMESPACE, RUNTIME, bundle
 
-_NAMESPACE = "cdk-replicated-secret"
 _HANDLER = "replication_monitor.main.handler"
 _TIMEOUT = Duration.minutes(15)
 _SHORTEST, _LONGEST = 1, 24 * 60
@@ -282,7 +281,7 @@ class ReplicationMonitor(Construct):
 
     def _metric(self, name: str, options: dict[str, Any]) -> cloudwatch.Metric:
         defaults = {
-            "namespace": _NAMESPACE,
+            "namespace": NAMESPACE,
             "dimensions_map": {"service": self.function.function_name},
             "statistic": "Maximum",
             "period": self._schedule,

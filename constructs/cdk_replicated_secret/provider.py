@@ -44,8 +44,8 @@ _VPC_ACTIONS = [
 ]
 _ID = "ReplicatedSecretProvider"
 _POLICIES = "Policies"
-# The namespace of the function's metrics, and the value of their dimension `service`.
-_SERVICE = "cdk-replicated-secret"
+# The namespace of all metrics, and the value of the dimension `service` of this function's.
+NAMESPACE = "cdk-replicated-secret"
 _SERVICE_TOKEN = re.compile(r"arn:aws[a-z-]*:lambda:([a-z0-9-]+):\d{12}:function:[\w-]+(?::[\w$-]+)?")
 
 
@@ -353,7 +353,7 @@ class ReplicationProvider(Construct):
         return self._metric("SecondsToInSync", "Average", options)
 
     def _metric(self, name: str, statistic: str, options: dict[str, Any]) -> cloudwatch.Metric:
-        defaults = {"namespace": _SERVICE, "dimensions_map": {"service": _SERVICE}, "statistic": statistic}
+        defaults = {"namespace": NAMESPACE, "dimensions_map": {"service": NAMESPACE}, "statistic": statistic}
         return cloudwatch.Metric(metric_name=name, **{**defaults, **options}).attach_to(self)
 
 

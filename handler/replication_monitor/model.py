@@ -65,7 +65,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class InRegion:
-    """What a replica's own Region has. ``reason``: why it could not be asked."""
+    """What a replica's own Region has. ``reason``: why it could not be asked, or whose replica it has instead."""
 
     state: ReplicaState
     created: float = 0.0

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 import replication_monitor.main
+import secret_replication.service
+from cdk_replicated_secret import provider
 from replication_monitor import scan as scanning
 from replication_monitor.model import Entry, Kind, Rules, Secret
 from replication_monitor.secrets_manager import Boto3Secrets
@@ -91,6 +93,21 @@ def test_a_promoted_replica_may_have_replicas_of_its_own(world: World) -> None:
     assert found(world) == {("app/database", PARIS): K.PROMOTED}
 
 
+def test_a_replica_of_another_primary_is_missing(world: World) -> None:
+    """After a failover to Paris, which then replicates to Virginia, where the lost Region had a replica before."""
+    world.succeed(event(regions=(PARIS, VIRGINIA)))
+    for region in (PARIS, VIRGINIA):
+        world.client(region).stop_replication_to_replica(SecretId=world.arn.replace(PRIMARY, region))
+    world.client(VIRGINIA).delete_secret(SecretId="app/database", ForceDeleteWithoutRecovery=True)
+    again = [{"Region": VIRGINIA}]
+    world.client(PARIS).replicate_secret_to_regions(SecretId="app/database", AddReplicaRegions=again)
+    world.clock.sleep(HOUR)
+    in_paris, in_virginia = findings(scan(world))
+    assert (in_paris.kind, in_virginia.kind) == (K.PROMOTED, K.MISSING)
+    assert in_virginia.message == f"its Region has a replica of the primary in {PARIS}"
+    assert "aws" not in in_virginia.advice
+
+
 def test_a_replica_that_a_person_removed_is_missing_once_its_region_does_not_have_it(world: World) -> None:
     world.succeed(event(regions=(PARIS,)))
     world.clock.sleep(HOUR)
@@ -123,6 +140,16 @@ def test_the_secrets_are_filtered_by_prefix_and_by_tags(world: World) -> None:
     filters = [call.parameters.get("Filters") for call in world.model.journal if call.operation == "ListSecrets"]
     assert filters[0] == [{"Key": "name", "Values": ["app/"]}]
     assert filters[1] == [{"Key": "tag-key", "Values": ["team"]}]
+
+
+def test_aws_filters_by_what_its_filters_accept(world: World) -> None:
+    """The key of a tag may have letters of any language."""
+    arn = replicated(world, "app/one", PARIS)
+    replicated(world, "app/two", PARIS)
+    world.client().tag_resource(SecretId=arn, Tags=[{"Key": "équipe", "Value": "a"}])
+    assert {name for name, _ in found(world, tags={"équipe": "a"})} == {"app/one"}
+    (listed,) = [call.parameters for call in world.model.journal if call.operation == "ListSecrets"]
+    assert listed["Filters"] == []
 
 
 @pytest.fixture
@@ -159,8 +186,9 @@ def test_a_page_that_fails_ends_the_list_and_what_was_listed_is_judged(many: Wor
     assert run.checked == 199  # One of the 200 has no replicas.
     assert [finding.kind for finding in told[:199]] == [K.IN_SYNC] * 199
     (unchecked,) = told[199:]
-    assert unchecked.kind is K.UNCHECKED
+    assert (unchecked.kind, unchecked.arn) == (K.UNCHECKED, "")
     assert "InternalServiceError" in unchecked.message
+    assert "allow" not in unchecked.advice
     assert "the secrets that follow were not checked" in unchecked.advice
 
 
@@ -170,7 +198,16 @@ def test_when_the_time_is_over_the_rest_is_said_not_to_be_checked(many: World) -
     told = findings(run)
     assert 100 < run.checked <= 120
     assert [finding.kind for finding in told].count(K.UNCHECKED) == 1
-    assert "the time was over before" in told[-1].message
+    assert "time ran out before" in told[-1].message
+    assert "memory" in told[-1].advice
+
+
+def test_a_scan_that_is_abandoned_reads_no_more_secrets(many: World) -> None:
+    run = scan(many).run()
+    next(run)
+    run.close()
+    reads = [call for call in many.model.journal if call.operation == "DescribeSecret"]
+    assert len(reads) < 4 * scanning.THREADS
 
 
 def test_a_secret_that_may_not_be_read_does_not_keep_the_others_from_being_judged(world: World) -> None:
@@ -325,6 +362,27 @@ def test_the_function_writes_a_line_for_each_problem_and_every_metric(
     assert {name: metrics[name] for name in numbers} == {name: [float(value)] for name, value in numbers.items()}
 
 
+def test_an_alarm_does_not_end_because_the_secrets_could_not_be_listed(
+    many: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Zeros would end it."""
+    many.model.break_off(PRIMARY, "many/000", PARIS, "network error")
+    left = iter(range(120))
+    run = scan(many, has_time=lambda: next(left, None) is not None)
+    monkeypatch.setattr(replication_monitor.main, "_scan", lambda *_: run)
+    numbers = replication_monitor.main.handler({}, SimpleNamespace(function_name="monitor"))
+    (metrics,) = [line for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    written = {name for name in numbers if f'"{name}":[' in metrics}
+    assert written == {"SecretsChecked", "ReplicasInSync", "ReplicasFailed", "CheckFailed"}
+
+
+@pytest.mark.parametrize("tags", ["team=a", '["team"]', '{"team": 1}'])
+def test_tags_in_another_form_are_explained(tags: str) -> None:
+    settings = {"AWS_REGION": PRIMARY, "TAGS": tags}
+    with pytest.raises(ValueError, match=r'TAGS is .*: expected JSON such as {"team": "orders"}'):
+        replication_monitor.main._scan(settings, SimpleNamespace())
+
+
 def test_the_environment_says_what_to_check(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = {
         "AWS_REGION": PRIMARY,
@@ -340,6 +398,10 @@ def test_the_environment_says_what_to_check(world: World, monkeypatch: pytest.Mo
     assert not late._has_time()
     default = replication_monitor.main._scan({"AWS_REGION": PRIMARY}, SimpleNamespace())
     assert (default._name_prefix, default._tags, default._rules) == ("", {}, Rules(30))
+
+
+def test_the_function_the_custom_resource_and_the_construct_use_one_namespace() -> None:
+    assert replication_monitor.main.NAMESPACE == secret_replication.service.NAME == provider.NAMESPACE
 
 
 def test_the_custom_resource_does_not_load_the_monitor() -> None:
