@@ -203,7 +203,7 @@ def test_when_the_time_is_over_the_rest_is_said_not_to_be_checked(many: World) -
 
 
 def test_a_scan_that_is_abandoned_reads_no_more_secrets(many: World) -> None:
-    run = scan(many).run()
+    run: Any = scan(many).run()
     next(run)
     run.close()
     reads = [call for call in many.model.journal if call.operation == "DescribeSecret"]
