@@ -313,43 +313,23 @@ class ReplicationProvider(Construct):
         return self._metric("ResponsesFailed", "Sum", options)
 
     def metric_replicas_in_sync(self, **options: Any) -> cloudwatch.Metric:
-        """The number of declared replicas that were InSync at the end of a request. Statistic: Sum.
-
-        Args:
-            **options: The arguments of ``cloudwatch.Metric``.
-        """
+        """The number of declared replicas that were InSync at the end of a request. Statistic: Sum."""
         return self._metric("ReplicasInSync", "Sum", options)
 
     def metric_replicas_failed(self, **options: Any) -> cloudwatch.Metric:
-        """The number of declared replicas that were Failed at the end of a request. Statistic: Sum.
-
-        Args:
-            **options: The arguments of ``cloudwatch.Metric``.
-        """
+        """The number of declared replicas that were Failed at the end of a request. Statistic: Sum."""
         return self._metric("ReplicasFailed", "Sum", options)
 
     def metric_replicas_unverified(self, **options: Any) -> cloudwatch.Metric:
-        """The number of removed replicas whose Regions could not confirm that they are gone. Statistic: Sum.
-
-        Args:
-            **options: The arguments of ``cloudwatch.Metric``.
-        """
+        """The number of removed replicas whose Regions could not confirm that they are gone. Statistic: Sum."""
         return self._metric("ReplicasUnverified", "Sum", options)
 
     def metric_replicas_unowned(self, **options: Any) -> cloudwatch.Metric:
-        """The number of replicas that lost their tag, so that they stay when they are dropped. Statistic: Sum.
-
-        Args:
-            **options: The arguments of ``cloudwatch.Metric``.
-        """
+        """The number of replicas that lost their tag, so that they stay when they are dropped. Statistic: Sum."""
         return self._metric("ReplicasUnowned", "Sum", options)
 
     def metric_seconds_to_in_sync(self, **options: Any) -> cloudwatch.Metric:
-        """The seconds that a successful Create or Update took until every replica was InSync. Statistic: Average.
-
-        Args:
-            **options: The arguments of ``cloudwatch.Metric``.
-        """
+        """The seconds that a successful Create or Update took until every replica was InSync. Statistic: Average."""
         return self._metric("SecondsToInSync", "Average", options)
 
     def _metric(self, name: str, statistic: str, options: dict[str, Any]) -> cloudwatch.Metric:
