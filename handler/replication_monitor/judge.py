@@ -110,7 +110,7 @@ def _listed(known: Finding, replica: ReplicaStatus, there: InRegion, *, changing
         last_accessed=replica.last_accessed,
     )
     if there.state is ReplicaState.STANDALONE:
-        return _promoted(known)
+        return _promoted(known, there)
     if replica.status == FAILED:
         # Whatever its Region has: after a collision of names it never had the replica (F12).
         return replace(known, kind=Kind.FAILED, advice=f"{advice_for(replica.message).text}. Then, {_again(known)}")
@@ -130,7 +130,7 @@ def _recorded(known: Finding, there: InRegion, primary_region: str, *, changing:
     """A replica that only our tag records."""
     known = replace(known, status="not listed")
     if there.state is ReplicaState.STANDALONE:
-        return _promoted(known)
+        return _promoted(known, there)
     if there.state is ReplicaState.REPLICA:
         # F18: a removed replica leaves the list at once and its Region later.
         return replace(known, kind=Kind.CHANGING, message="its Region still has it: it is being removed")
@@ -147,10 +147,11 @@ def _missing(known: Finding, there: InRegion, message: str, advice: str) -> Find
     return replace(known, kind=Kind.MISSING, message=message, advice=advice)
 
 
-def _promoted(known: Finding) -> Finding:
-    return replace(
-        known, kind=Kind.PROMOTED, message="its Region has it as a standalone secret: it was promoted", advice=_FAILOVER
-    )
+def _promoted(known: Finding, there: InRegion) -> Finding:
+    message = "its Region has it as a standalone secret: it was promoted"
+    if there.reason:
+        message = f"{message}, and {there.reason}"
+    return replace(known, kind=Kind.PROMOTED, message=message, advice=_FAILOVER)
 
 
 def _left_over(secret: Secret, owned: Mapping[str, Claim]) -> list[Finding]:

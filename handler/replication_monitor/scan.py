@@ -117,7 +117,8 @@ class Scan:
         except ReplicationError as error:
             return InRegion(ReplicaState.UNKNOWN, reason=str(error))
         if found.primary_region in ("", region):
-            return InRegion(ReplicaState.STANDALONE, found.changed)
+            going = "is scheduled for deletion" if found.deleted else ""
+            return InRegion(ReplicaState.STANDALONE, found.changed, going)
         if found.primary_region != primary.arn.region:
             reason = f"its Region has a replica of the primary in {found.primary_region}"
             return InRegion(ReplicaState.GONE, reason=reason)

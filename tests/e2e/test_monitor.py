@@ -164,16 +164,20 @@ def slow() -> Iterator[LocalAws]:
 
 
 def test_the_template_deploys_as_the_page_says(slow: LocalAws, tmp_path: Path) -> None:
-    """And again with a schedule of its own, and no time in progress."""
+    """And again with other parameters, of which one allows no time in progress."""
     slow.client("secretsmanager").create_secret(
-        Name="app/slow", SecretString="value", AddReplicaRegions=[{"Region": PARIS}]
+        Name="app/slow",
+        SecretString="value",
+        AddReplicaRegions=[{"Region": PARIS}],
+        Tags=[{"Key": "team", "Value": "orders"}],
     )
     build(tmp_path)
     shell = Shell(slow, tmp_path)
     commands = [command for _, command in steps("guide/monitoring.md", "In plain CloudFormation")]
     (deploy,) = (command for command in commands if " deploy " in command)
     counted = []
-    for command in (*commands, f"{deploy} ScheduleMinutes=15 InProgressMinutes=0", commands[-1]):
+    others = """ScheduleMinutes=15 InProgressMinutes=0 NamePrefix=app/ 'Tags={"team": "orders"}'"""
+    for command in (*commands, f"{deploy} {others}", commands[-1]):
         shell.run(command)
         if command == commands[-1]:
             counted.append(json.loads((tmp_path / "metrics.json").read_text()))

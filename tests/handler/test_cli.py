@@ -170,6 +170,18 @@ def test_a_name_is_shown_as_it_is(world: World) -> None:
     assert f"--secret-id '{arn}'" in shown.stdout
 
 
+def test_a_terminal_gets_colors_and_a_progress_bar(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.model.break_off(PRIMARY, world.arn, PARIS, "network error")
+    assert status().stderr == ""
+    for name, value in (("FORCE_COLOR", "1"), ("TERM", "xterm"), ("COLUMNS", "100")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    shown = status()
+    assert "\x1b[32mInSync\x1b[0m" in shown.stdout
+    assert "\x1b[1;31mFailed\x1b[0m" in shown.stdout
+    assert "2 secrets" in shown.stderr
+
+
 class Interrupted(Scan):
     """Ctrl-C while it reads."""
 

@@ -85,6 +85,18 @@ def test_a_promoted_replica_is_found_and_its_tag_in_its_own_region(world: World)
     assert found(world, region=PARIS) == {("app/database", PARIS): K.LEFTOVER}
 
 
+def test_a_promoted_replica_that_is_about_to_be_deleted_is_said_to_be(world: World) -> None:
+    """It may hold the only current value."""
+    world.succeed(event(regions=(PARIS,)))
+    world.client(PARIS).stop_replication_to_replica(SecretId=world.arn.replace(PRIMARY, PARIS))
+    (before,) = findings(scan(world))
+    world.client(PARIS).delete_secret(SecretId="app/database")
+    (after,) = findings(scan(world))
+    assert (before.kind, after.kind) == (K.PROMOTED, K.PROMOTED)
+    assert "deletion" not in before.message
+    assert after.message.endswith("it was promoted, and is scheduled for deletion")
+
+
 def test_a_promoted_replica_may_have_replicas_of_its_own(world: World) -> None:
     world.succeed(event(regions=(PARIS,)))
     world.client(PARIS).stop_replication_to_replica(SecretId=world.arn.replace(PRIMARY, PARIS))
@@ -258,6 +270,20 @@ def test_a_region_that_fails_now_and_then_is_not_given_up(world: World) -> None:
         )
     told = findings(scan(world, rules=Rules(verify=True)))
     assert [finding.kind for finding in told].count(K.UNCHECKED) == 5
+
+
+def test_a_region_that_was_disabled_is_said_not_to_be_checked(world: World) -> None:
+    world.succeed(event(regions=(PARIS, VIRGINIA)))
+    message = "The security token included in the request is invalid."
+    world.model.script.error("UnrecognizedClientException", message, region=PARIS, operation="DescribeSecret")
+    told = findings(scan(world, rules=Rules(verify=True)))
+    assert [(finding.region, finding.kind) for finding in told] == [
+        (PARIS, K.IN_SYNC),
+        (VIRGINIA, K.IN_SYNC),
+        (PARIS, K.UNCHECKED),
+    ]
+    assert message in told[-1].message
+    assert "the Region is enabled" in told[-1].advice
 
 
 def test_the_list_may_be_forbidden(world: World) -> None:
