@@ -51,7 +51,10 @@ class Boto3Secrets(Boto3SecretsManager):
         }
         while True:
             page = self._call("secretsmanager", self._region, "list_secrets", "all secrets", **parameters)
-            yield [_entry(entry) for entry in page.get("SecretList", [])]
+            if "SecretList" not in page:
+                # As in read: otherwise this page would be the last.
+                raise UnavailableError("the response of ListSecrets has no SecretList")
+            yield [_entry(entry) for entry in page["SecretList"]]
             if "NextToken" not in page:
                 return
             parameters["NextToken"] = page["NextToken"]

@@ -324,6 +324,15 @@ def test_a_response_that_was_cut_short_is_no_secret(world: World) -> None:
         aws.read(arn)
 
 
+def test_a_page_that_was_cut_short_is_not_the_end_of_the_list(many: World) -> None:
+    real = many.client().list_secrets
+    many.client().list_secrets = lambda **parameters: {} if "NextToken" in parameters else real(**parameters)
+    run = scan(many)
+    told = findings(run)
+    assert run.checked == 99  # One of the 100 has no replicas.
+    assert "the response of ListSecrets has no SecretList" in told[-1].message
+
+
 class Endless:
     """A Region with very many secrets."""
 
