@@ -11,8 +11,6 @@ from typing import Any
 import pytest
 
 import replication_monitor.main
-import secret_replication.service
-from cdk_replicated_secret import provider
 from replication_monitor import scan as scanning
 from replication_monitor.model import Entry, Kind, Rules, Secret
 from replication_monitor.secrets_manager import Boto3Secrets
@@ -433,10 +431,6 @@ def test_the_environment_says_what_to_check(world: World, monkeypatch: pytest.Mo
     assert not late._has_time()
     default = replication_monitor.main._scan({"AWS_REGION": PRIMARY}, SimpleNamespace())
     assert (default._name_prefix, default._tags, default._rules) == ("", {}, Rules(30))
-
-
-def test_the_function_the_custom_resource_and_the_construct_use_one_namespace() -> None:
-    assert replication_monitor.main.NAMESPACE == secret_replication.service.NAME == provider.NAMESPACE
 
 
 def test_the_custom_resource_does_not_load_the_monitor() -> None:
