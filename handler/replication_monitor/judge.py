@@ -21,7 +21,7 @@ from .model import Finding, InRegion, Kind, Rules, Secret
 _NOT_ASKED = InRegion(ReplicaState.REPLICA)
 _SECONDS = 60
 _STACK, _LOGICAL_ID = "aws:cloudformation:stack-name", "aws:cloudformation:logical-id"
-_FAILOVER = "it may hold the only current value, so nothing overwrites it; docs/guide/failover.md has the ways on"
+_FAILOVER = "follow docs/guide/failover.md; it may hold the only current value, so nothing overwrites it"
 _ALLOW = (
     "allow secretsmanager:DescribeSecret on this secret, and check that its resource policy does not deny it, and that "
     "the Region is enabled and reachable"
@@ -112,8 +112,9 @@ def _listed(known: Finding, replica: ReplicaStatus, there: InRegion, *, changing
     if there.state is ReplicaState.STANDALONE:
         return _promoted(known, there)
     if replica.status == FAILED:
+        advice = f"{advice_for(replica.message).text}. Then, to replicate it again, {_again(known)}"
         # Whatever its Region has: after a collision of names it never had the replica (F12).
-        return replace(known, kind=Kind.FAILED, advice=f"{advice_for(replica.message).text}. Then, {_again(known)}")
+        return replace(known, kind=Kind.FAILED, advice=advice)
     if changing and replica.status != IN_SYNC:
         return replace(known, kind=Kind.CHANGING)
     if there.state is ReplicaState.GONE:
@@ -137,7 +138,11 @@ def _recorded(known: Finding, there: InRegion, primary_region: str, *, changing:
     if changing:
         return replace(known, kind=Kind.CHANGING, message="its tag was written or it was removed recently")
     message = f"the tag on the primary in {primary_region} records it, but it is gone"
-    advice = f"{_again(known)}; or, if it is no longer wanted, remove the Region from its stack"
+    # Only the list had its key.
+    advice = (
+        f"{_again(known)} (with ,KmsKeyId=KEY if it had a customer key); or, if it is no longer wanted, "
+        "remove the Region from its stack"
+    )
     return _missing(known, there, message, advice)
 
 
@@ -173,7 +178,7 @@ def _again(known: Finding, *, remove: bool = False) -> str:
     first = f"aws secretsmanager remove-regions-from-replication {secret} --remove-replica-regions {known.region}"
     key = f",KmsKeyId={known.key}" if known.key else ""
     again = f"aws secretsmanager replicate-secret-to-regions {secret} --add-replica-regions Region={known.region}{key}"
-    return f"run {first}, wait a minute, and run {again}" if remove else f"to replicate it again, run {again}"
+    return f"run {first}, wait a minute, and run {again}" if remove else f"run {again}"
 
 
 def _owner(secret: Secret, claim: Claim | None) -> str:

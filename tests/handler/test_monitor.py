@@ -127,7 +127,7 @@ def test_a_replica_that_a_person_removed_is_missing_once_its_region_does_not_hav
     (finding,) = findings(scan(world))
     assert finding.kind is K.MISSING
     command = f"replicate-secret-to-regions --region us-west-2 --secret-id {world.arn} --add-replica-regions Region="
-    assert f"{command}{PARIS}" in finding.advice
+    assert f"{command}{PARIS} (with ,KmsKeyId=KEY if it had a customer key); or" in finding.advice
 
 
 def test_what_the_list_claims_is_verified_only_if_told_to(world: World) -> None:
