@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -60,7 +61,8 @@ def status(
     try:
         found = list(_with_progress(scan))
     except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
+        # sys.exit would wait for threads that wait for a response.
+        os._exit(_INTERRUPTED)
     shown = [finding for finding in found if finding.kind.is_problem or not only_problems]
     if as_json:
         click.echo(json.dumps([_as_json(finding) for finding in shown], indent=2))

@@ -73,8 +73,8 @@ class Scan:
             while waiting:
                 yield self._counted(waiting.popleft())
         finally:
-            # If the caller wants no more, such as after Ctrl-C.
-            pool.shutdown(cancel_futures=True)
+            # What is still there if the caller wants no more, such as after Ctrl-C.
+            pool.shutdown(wait=False, cancel_futures=True)
         if unlisted:
             yield unlisted
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -16,8 +18,6 @@ from click.testing import CliRunner, Result
 
 from local.wire import Endpoint
 from replicated_secret_cli import main
-from replication_monitor.model import Finding
-from replication_monitor.scan import Scan
 from tests.helpers.monitor import secrets
 from tests.helpers.world import PRIMARY, World, event
 
@@ -182,22 +182,11 @@ def test_a_terminal_gets_colors_and_a_progress_bar(world: World, monkeypatch: py
     assert "2 secrets" in shown.stderr
 
 
-class Interrupted(Scan):
-    """Ctrl-C while it reads."""
-
-    def run(self) -> Iterator[Sequence[Finding]]:
-        yield []
-        raise KeyboardInterrupt
+KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 
-def test_ctrl_c_has_the_exit_code_of_a_shell(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(main, "Scan", Interrupted)
-    shown = status()
-    assert (shown.exit_code, shown.stdout) == (130, "")
-
-
-def run(line: str, url: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A command line with the real command, and nothing of this machine's AWS configuration."""
+def environment(url: str, **more: str) -> dict[str, str]:
+    """With the real command, and nothing of this machine's AWS configuration."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     made = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -207,12 +196,40 @@ def run(line: str, url: str, **environment: str) -> subprocess.CompletedProcess[
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
+    return kept | made | more
+
+
+def run(line: str, url: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """A command line."""
     return subprocess.run(
-        ["bash", "-c", line], env=kept | made | environment, text=True, capture_output=True, check=False
+        ["bash", "-c", line], env=environment(url, **more), text=True, capture_output=True, check=False
     )
 
 
-KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+class Silent(Endpoint):
+    """DescribeSecret gets no response."""
+
+    asked, end = threading.Event(), threading.Event()
+
+    def post(self, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+        if headers["x-amz-target"].endswith("DescribeSecret"):
+            self.asked.set()
+            self.end.wait()
+        return super().post(headers, body)
+
+
+def test_ctrl_c_ends_it_even_if_a_region_is_silent() -> None:
+    world = World()
+    world.create("app/one", AddReplicaRegions=[{"Region": PARIS}])
+    with Silent(world.model) as endpoint:
+        command = ["replicated-secret", "status"]
+        made = environment(endpoint.url, **KEYS)
+        with subprocess.Popen(command, env=made, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            assert endpoint.asked.wait(30)
+            process.send_signal(signal.SIGINT)
+            shown = process.communicate(timeout=10)
+        endpoint.end.set()
+    assert (process.returncode, *shown) == (130, "", "")
 
 
 @pytest.mark.parametrize("options", ["", "--json"])
