@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from aws_cdk import ArnFormat, Duration, Stack
+from aws_cdk import ArnFormat, Duration, Stack, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_events as events
@@ -16,14 +17,16 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from .forms import is_known
 from .permissions import DESCRIBE
-from .provider import DEFAULT_MEMORY_SIZE, LOG_ACTIONS, LOG_RETENTION, RUNTIME, bundle
+from .provider import DEFAULT_MEMORY_SIZE, LOG_ACTIONS, LOG_RETENTION, NAMESPACE, RUNTIME, bundle
 
-_NAMESPACE = "cdk-replicated-secret"
 _HANDLER = "replication_monitor.main.handler"
 _TIMEOUT = Duration.minutes(15)
 _SHORTEST, _LONGEST = 1, 24 * 60
 _MINUTE = 60
+# What names of secrets consist of; a filter of ListSecrets negates what begins with an exclamation mark.
+NAME_PREFIX = r"([A-Za-z0-9/_+=.@-][A-Za-z0-9/_+=.@!-]*)?"
 
 
 class ReplicationMonitor(Construct):
@@ -43,16 +46,18 @@ class ReplicationMonitor(Construct):
         id: The construct ID.
         schedule: The time between two checks, a minute to a day, in whole minutes. Default: one hour.
         name_prefix: Only secrets whose names start with this prefix are checked, and the function may describe only
-            those. Default: all secrets.
+            those. It is not a pattern. Default: all secrets.
         tags: Only secrets that have all of these tags are checked. Default: all secrets.
         in_progress_minutes: How long a replica may be in progress before it is reported. Default: 30.
         verify: Whether to check every replica in its own Region. If False, only suspicious replicas are checked there:
             those that are not InSync, or that a tag records but the primary does not list. Default: False.
         memory_size: The function's memory in MiB. Default: 512, which is enough for 10,000 secrets a minute.
+        architecture: The function's architecture. Default: arm64.
         log_retention: The retention of the function's log group. Default: three months.
 
     Raises:
-        ValueError: If the schedule is not a whole number of minutes, from one minute to one day.
+        ValueError: If the schedule is not a whole number of minutes, from one minute to one day, or ``name_prefix`` has
+            characters that no secret's name can have.
         TypeError: If the schedule is not a Duration.
 
     Example::
@@ -72,10 +77,12 @@ class ReplicationMonitor(Construct):
         in_progress_minutes: int = 30,
         verify: bool = False,
         memory_size: int | None = None,
+        architecture: lambda_.Architecture | None = None,
         log_retention: logs.RetentionDays | None = None,
     ) -> None:
         super().__init__(scope, id)
         self._schedule = self._checked(schedule or Duration.hours(1))
+        self._check_prefix(name_prefix)
         stack = Stack.of(self)
         log_group = logs.LogGroup(self, "Logs", retention=log_retention or LOG_RETENTION)
         self.function: lambda_.Function = lambda_.Function(
@@ -88,14 +95,14 @@ class ReplicationMonitor(Construct):
             # The next check does what a failed one did not.
             retry_attempts=0,
             memory_size=DEFAULT_MEMORY_SIZE if memory_size is None else memory_size,
-            architecture=lambda_.Architecture.ARM_64,
+            architecture=architecture or lambda_.Architecture.ARM_64,
             runtime=RUNTIME,
             log_group=log_group,
             role=self._role(log_group, name_prefix),
             environment={
                 "NAME_PREFIX": name_prefix,
                 "TAGS": stack.to_json_string(dict(tags or {})),
-                "IN_PROGRESS_MINUTES": str(in_progress_minutes),
+                "IN_PROGRESS_MINUTES": self._as_text(in_progress_minutes),
                 "VERIFY": str(verify).lower(),
             },
         )
@@ -122,6 +129,17 @@ class ReplicationMonitor(Construct):
             )
         return schedule
 
+    def _check_prefix(self, name_prefix: str) -> None:
+        if is_known(name_prefix) and not re.fullmatch(NAME_PREFIX, name_prefix):
+            raise ValueError(
+                f"{self.node.path}: name_prefix is {name_prefix!r}: expected the first characters of names: letters, "
+                "digits and /_+=.@!- (it is not a pattern)"
+            )
+
+    @staticmethod
+    def _as_text(number: int) -> str:
+        return Token.as_string(number) if Token.is_unresolved(number) else str(number)
+
     def _role(self, log_group: logs.ILogGroup, name_prefix: str) -> iam.Role:
         """ListSecrets cannot be limited to some secrets. Replicas are described in their own Regions."""
         secrets = Stack.of(self).format_arn(
@@ -147,10 +165,11 @@ class ReplicationMonitor(Construct):
     def alarm(self, topic: sns.ITopic | sns.Topic | None = None) -> list[cloudwatch.Alarm]:
         """Create the alarms: replicas failed, in progress, missing, promoted; checks failed; not run.
 
-        An alarm begins with the first check that finds the problem and ends with the first that does not. Both changes
-        are sent to the topic. EventBridge gets them too, without further configuration, as events of the type
-        ``CloudWatch Alarm State Change``. Two alarms differ: *checks failed* begins after two such checks in a row, and
-        *not run* after two intervals without a check. *Not run* is also in alarm from deployment to the first check.
+        An alarm begins with the first check that finds the problem. It ends with the first check that lists all secrets
+        and does not find it. Both changes are sent to the topic. EventBridge gets them too, without further
+        configuration, as events of the type ``CloudWatch Alarm State Change``. Two alarms differ: *checks failed*
+        begins after two such checks in a row, and *not run* after two intervals without a check. From deployment until
+        the first check, *not run* is in alarm and the others have INSUFFICIENT_DATA.
 
         Args:
             topic: The SNS topic to notify. Default: none.
@@ -233,56 +252,32 @@ class ReplicationMonitor(Construct):
         return self._metric("SecretsChecked", options)
 
     def metric_replicas_in_sync(self, **options: Any) -> cloudwatch.Metric:
-        """The number of replicas that are InSync.
-
-        Args:
-            **options: The arguments of ``cloudwatch.Metric``.
-        """
+        """The number of replicas that are InSync."""
         return self._metric("ReplicasInSync", options)
 
     def metric_replicas_failed(self, **options: Any) -> cloudwatch.Metric:
-        """The number of replicas that are Failed.
-
-        Args:
-            **options: The arguments of ``cloudwatch.Metric``.
-        """
+        """The number of replicas that are Failed."""
         return self._metric("ReplicasFailed", options)
 
     def metric_replicas_in_progress(self, **options: Any) -> cloudwatch.Metric:
-        """The number of replicas that have been InProgress for longer than ``in_progress_minutes``.
-
-        Args:
-            **options: The arguments of ``cloudwatch.Metric``.
-        """
+        """The number of replicas that have been InProgress for longer than ``in_progress_minutes``."""
         return self._metric("ReplicasInProgress", options)
 
     def metric_replicas_missing(self, **options: Any) -> cloudwatch.Metric:
-        """The number of replicas that are gone, though the primary lists them or a tag of this package records them.
-
-        Args:
-            **options: The arguments of ``cloudwatch.Metric``.
-        """
+        """The number of replicas that are gone, though the primary lists them or a tag of this package records them."""
         return self._metric("ReplicasMissing", options)
 
     def metric_replicas_promoted(self, **options: Any) -> cloudwatch.Metric:
-        """The number of replicas that were promoted to standalone secrets.
-
-        Args:
-            **options: The arguments of ``cloudwatch.Metric``.
-        """
+        """The number of replicas that were promoted to standalone secrets."""
         return self._metric("ReplicasPromoted", options)
 
     def metric_check_failed(self, **options: Any) -> cloudwatch.Metric:
-        """The number of lists, secrets and replicas that could not be checked.
-
-        Args:
-            **options: The arguments of ``cloudwatch.Metric``.
-        """
+        """The number of lists, secrets and replicas that could not be checked."""
         return self._metric("CheckFailed", options)
 
     def _metric(self, name: str, options: dict[str, Any]) -> cloudwatch.Metric:
         defaults = {
-            "namespace": _NAMESPACE,
+            "namespace": NAMESPACE,
             "dimensions_map": {"service": self.function.function_name},
             "statistic": "Maximum",
             "period": self._schedule,

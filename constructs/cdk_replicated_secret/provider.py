@@ -44,8 +44,8 @@ _VPC_ACTIONS = [
 ]
 _ID = "ReplicatedSecretProvider"
 _POLICIES = "Policies"
-# The namespace of the function's metrics, and the value of their dimension `service`.
-_SERVICE = "cdk-replicated-secret"
+# The namespace of all metrics, and the value of the dimension `service` of this function's.
+NAMESPACE = "cdk-replicated-secret"
 _SERVICE_TOKEN = re.compile(r"arn:aws[a-z-]*:lambda:([a-z0-9-]+):\d{12}:function:[\w-]+(?::[\w$-]+)?")
 
 
@@ -313,47 +313,27 @@ class ReplicationProvider(Construct):
         return self._metric("ResponsesFailed", "Sum", options)
 
     def metric_replicas_in_sync(self, **options: Any) -> cloudwatch.Metric:
-        """The number of declared replicas that were InSync at the end of a request. Statistic: Sum.
-
-        Args:
-            **options: The arguments of ``cloudwatch.Metric``.
-        """
+        """The number of declared replicas that were InSync at the end of a request. Statistic: Sum."""
         return self._metric("ReplicasInSync", "Sum", options)
 
     def metric_replicas_failed(self, **options: Any) -> cloudwatch.Metric:
-        """The number of declared replicas that were Failed at the end of a request. Statistic: Sum.
-
-        Args:
-            **options: The arguments of ``cloudwatch.Metric``.
-        """
+        """The number of declared replicas that were Failed at the end of a request. Statistic: Sum."""
         return self._metric("ReplicasFailed", "Sum", options)
 
     def metric_replicas_unverified(self, **options: Any) -> cloudwatch.Metric:
-        """The number of removed replicas that may still exist: their Regions did not respond. Statistic: Sum.
-
-        Args:
-            **options: The arguments of ``cloudwatch.Metric``.
-        """
+        """The number of removed replicas that may still exist: their Regions did not respond. Statistic: Sum."""
         return self._metric("ReplicasUnverified", "Sum", options)
 
     def metric_replicas_unowned(self, **options: Any) -> cloudwatch.Metric:
-        """The number of replicas whose tag has disappeared, so that they stay when dropped. Statistic: Sum.
-
-        Args:
-            **options: The arguments of ``cloudwatch.Metric``.
-        """
+        """The number of replicas whose tag has disappeared, so that they stay when dropped. Statistic: Sum."""
         return self._metric("ReplicasUnowned", "Sum", options)
 
     def metric_seconds_to_in_sync(self, **options: Any) -> cloudwatch.Metric:
-        """How many seconds successful Creates and Updates took. Statistic: Average.
-
-        Args:
-            **options: The arguments of ``cloudwatch.Metric``.
-        """
+        """How many seconds successful Creates and Updates took. Statistic: Average."""
         return self._metric("SecondsToInSync", "Average", options)
 
     def _metric(self, name: str, statistic: str, options: dict[str, Any]) -> cloudwatch.Metric:
-        defaults = {"namespace": _SERVICE, "dimensions_map": {"service": _SERVICE}, "statistic": statistic}
+        defaults = {"namespace": NAMESPACE, "dimensions_map": {"service": NAMESPACE}, "statistic": statistic}
         return cloudwatch.Metric(metric_name=name, **{**defaults, **options}).attach_to(self)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Sequence
 try:
     import boto3
     import click
+    from botocore.exceptions import BotoCoreError
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
     from rich.table import Table
@@ -22,10 +24,12 @@ from replication_monitor.model import Finding, Kind, Rules
 from replication_monitor.scan import Scan
 from replication_monitor.secrets_manager import Boto3Secrets
 
-_PROBLEMS, _UNCHECKED = 1, 2
+_PROBLEMS, _UNCHECKED, _INTERRUPTED = 1, 2, 130
 _COLUMNS = ("Secret", "Region", "Status", "Owner", "Key", "Last read")
-# The width of a table that goes to a file or a pipe.
-_WIDTH = 200
+# These columns are short. In a narrow terminal, the others are folded.
+_WHOLE = ("Region", "Status")
+# The width of a table that goes to a file or a pipe: one line for each replica, however long its names are.
+_WIDTH = 10_000
 _STYLES = {Kind.IN_SYNC: "green", Kind.CHANGING: "yellow", Kind.DELETED: "dim"}
 _PROBLEM = "bold red"
 
@@ -37,7 +41,9 @@ def cli() -> None:
 
 
 @cli.command()
-@click.option("--region", help="Region of the primaries. Default: the configured Region.")
+@click.option(
+    "--region", envvar="AWS_REGION", help="Region of the primaries. Default: AWS_REGION, or the configured Region."
+)
 @click.option("--prefix", default="", help="Check only secrets whose names start with this.")
 @click.option(
     "--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Check only secrets with this tag. May be repeated."
@@ -52,26 +58,45 @@ def status(
 
     Exit code: 0 if there are no problems, 1 if there are, 2 if something could not be checked.
     """
-    region = region or boto3.Session().region_name
-    if not region:
-        raise click.UsageError("no Region is configured: use --region, or set AWS_DEFAULT_REGION")
-    wanted = dict(_pair(tag) for tag in tags)
-    scan = Scan(Boto3Secrets(region), region, Rules(verify=verify), time.time, name_prefix=prefix, tags=wanted)
-    found = list(_with_progress(scan))
+    region = region or _configured_region()
+    scan = Scan(Boto3Secrets(region), region, Rules(verify=verify), time.time, name_prefix=prefix, tags=_pairs(tags))
+    try:
+        found = list(_with_progress(scan))
+    except KeyboardInterrupt:
+        # sys.exit would wait for threads that wait for a response.
+        os._exit(_INTERRUPTED)
     shown = [finding for finding in found if finding.kind.is_problem or not only_problems]
     if as_json:
         click.echo(json.dumps([_as_json(finding) for finding in shown], indent=2))
     else:
-        _print(shown, scan.checked, found)
+        _print(shown)
+        in_sync = sum(finding.kind is Kind.IN_SYNC for finding in found)
+        problems = sum(finding.kind.is_problem for finding in found)
+        click.echo(f"secrets checked in {region}: {scan.checked}; replicas in sync: {in_sync}; problems: {problems}")
     kinds = {finding.kind for finding in found if finding.kind.is_problem}
     sys.exit(_UNCHECKED if Kind.UNCHECKED in kinds else _PROBLEMS if kinds else 0)
 
 
-def _pair(tag: str) -> tuple[str, str]:
-    key, equals, value = tag.partition("=")
-    if not (key and equals):
-        raise click.BadParameter(f"{tag!r}: expected KEY=VALUE", param_hint="--tag")
-    return key, value
+def _configured_region() -> str:
+    try:
+        region: str | None = boto3.Session().region_name
+    except BotoCoreError as error:
+        raise click.UsageError(str(error)) from error
+    if not region:
+        raise click.UsageError("no Region is configured: use --region, or set AWS_REGION")
+    return region
+
+
+def _pairs(tags: Sequence[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for tag in tags:
+        key, equals, value = tag.partition("=")
+        if not (key and equals):
+            raise click.BadParameter(f"{tag!r}: expected KEY=VALUE", param_hint="--tag")
+        if key in pairs:
+            raise click.BadParameter(f"{key} is given twice: a secret has one value of a tag", param_hint="--tag")
+        pairs[key] = value
+    return pairs
 
 
 def _with_progress(scan: Scan) -> Iterator[Finding]:
@@ -89,24 +114,24 @@ def _as_json(finding: Finding) -> dict[str, object]:
     return {**dataclasses.asdict(finding), "kind": finding.kind.value, "problem": finding.kind.is_problem}
 
 
-def _print(shown: Sequence[Finding], checked: int, found: Sequence[Finding]) -> None:
+def _print(shown: Sequence[Finding]) -> None:
+    if not shown:
+        return
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_WIDTH)
-    table = Table(*_COLUMNS, box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in _COLUMNS:
+        table.add_column(column, overflow="fold", no_wrap=column in _WHOLE)
     for finding in shown:
         status = Text(finding.status, _STYLES.get(finding.kind, _PROBLEM))
         # As Text, because AWS's messages must not be read as rich's markup.
         texts = (finding.owner, finding.key, finding.last_accessed)
         table.add_row(Text(finding.secret), Text(finding.region), status, *map(Text, texts))
-    if shown:
-        console.print(table)
-    problems = [finding for finding in shown if finding.kind.is_problem]
-    for finding in problems:
-        console.print(
-            Text(f"\n{finding.place or 'The list of secrets'}: {finding.message or finding.status}", _PROBLEM),
-            soft_wrap=True,
-        )
-        console.print(Text(f"To fix this, {finding.advice}"), soft_wrap=True)
-    in_sync = sum(finding.kind is Kind.IN_SYNC for finding in found)
-    console.print(f"\nsecrets checked: {checked}; replicas in sync: {in_sync}; problems: {len(problems)}")
+    console.print(table)
+    for finding in shown:
+        if finding.kind.is_problem:
+            message = f"\n{finding.place or 'The list of secrets'}: {finding.message or finding.status}"
+            console.print(Text(message, _PROBLEM), soft_wrap=True)
+            console.print(Text(f"To fix this, {finding.advice}"), soft_wrap=True)
+    console.print()

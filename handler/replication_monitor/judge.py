@@ -7,10 +7,12 @@ primary (LastChangedDate, CreatedDate) nor, if its Region was asked, the replica
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 
 from secret_replication.advice import advice_for
+from secret_replication.errors import AccessDeniedError, DeadlineError, ReplicationError
 from secret_replication.model import FAILED, IN_SYNC, ReplicaState, ReplicaStatus
 from secret_replication.ownership import TAG_PREFIX, Claim, claims
 
@@ -24,6 +26,9 @@ _ALLOW = (
     "allow secretsmanager:DescribeSecret on this secret, and check that its resource policy does not deny it and that "
     "the Region is enabled and reachable"
 )
+_DECIDE = "decide which primary is to have the replica, and remove the Region from the other one and from its stack"
+_SMALLER = "give the function more memory, or deploy a monitor for each prefix of the names"
+_CHECK = "check the name of the Region and the credentials, or wait and check again"
 
 
 def has_replicas(primary_region: str, region: str, tags: Mapping[str, str]) -> bool:
@@ -64,9 +69,9 @@ def judge(secret: Secret, in_region: Mapping[str, InRegion], now: float, rules: 
         changing = now - max(secret.changed, there.created) < rules.minutes * _SECONDS
         known = Finding(Kind.IN_SYNC, secret.name, str(secret.arn), region, owner=_owner(secret, owned.get(region)))
         if region in secret.replicas:
-            judged.append(_listed(known, secret.replicas[region], there.state, changing=changing))
+            judged.append(_listed(known, secret.replicas[region], there, changing=changing))
         elif there.state is not ReplicaState.UNKNOWN:
-            judged.append(_recorded(known, there.state, secret.arn.region, changing=changing))
+            judged.append(_recorded(known, there, secret.arn.region, changing=changing))
         if there.state is ReplicaState.UNKNOWN:
             unchecked.append(_unchecked(known, there.reason))
     return [*judged, *unchecked, *_left_over(secret, owned)]
@@ -82,17 +87,20 @@ def not_read(name: str, arn: str, reason: str) -> Finding:
     return _unchecked(Finding(Kind.UNCHECKED, name, arn), reason)
 
 
-def not_listed(reason: str) -> Finding:
+def not_listed(error: ReplicationError) -> Finding:
     """Secrets that could not be listed: this page, and all that follow."""
-    advice = "allow secretsmanager:ListSecrets, or wait for the next run; the secrets that follow were not checked"
-    return Finding(Kind.UNCHECKED, status="not listed", message=reason, advice=advice)
+    advice = "allow secretsmanager:ListSecrets" if isinstance(error, AccessDeniedError) else _CHECK
+    if isinstance(error, DeadlineError):
+        advice = _SMALLER
+    advice = f"{advice}; the secrets that follow were not checked"
+    return Finding(Kind.UNCHECKED, status="not listed", message=str(error), advice=advice)
 
 
 def _unchecked(known: Finding, reason: str) -> Finding:
     return replace(known, kind=Kind.UNCHECKED, status="not checked", message=reason, advice=_ALLOW)
 
 
-def _listed(known: Finding, replica: ReplicaStatus, state: ReplicaState, *, changing: bool) -> Finding:
+def _listed(known: Finding, replica: ReplicaStatus, there: InRegion, *, changing: bool) -> Finding:
     """A replica that the primary lists."""
     known = replace(
         known,
@@ -101,16 +109,17 @@ def _listed(known: Finding, replica: ReplicaStatus, state: ReplicaState, *, chan
         key=replica.kms_key,
         last_accessed=replica.last_accessed,
     )
-    if state is ReplicaState.STANDALONE:
-        return _promoted(known)
+    if there.state is ReplicaState.STANDALONE:
+        return _promoted(known, there)
     if replica.status == FAILED:
+        advice = f"{advice_for(replica.message).text}. Then, to replicate it again, {_again(known)}"
         # It does not matter what its Region has: if the name was taken, the replica never existed (F12).
-        return replace(known, kind=Kind.FAILED, advice=advice_for(replica.message).text)
+        return replace(known, kind=Kind.FAILED, advice=advice)
     if changing and replica.status != IN_SYNC:
         return replace(known, kind=Kind.CHANGING)
-    if state is ReplicaState.GONE:
+    if there.state is ReplicaState.GONE:
         message = "the primary lists it, but its Region does not have it"
-        return replace(known, kind=Kind.MISSING, message=message, advice=_again(known, remove=True))
+        return _missing(known, there, message, _again(known, remove=True))
     if replica.status == IN_SYNC:
         return known
     # F22: it can stay in progress forever.
@@ -118,46 +127,58 @@ def _listed(known: Finding, replica: ReplicaStatus, state: ReplicaState, *, chan
     return replace(known, kind=Kind.IN_PROGRESS, advice=advice)
 
 
-def _recorded(known: Finding, state: ReplicaState, primary_region: str, *, changing: bool) -> Finding:
+def _recorded(known: Finding, there: InRegion, primary_region: str, *, changing: bool) -> Finding:
     """A replica that only our tag records."""
     known = replace(known, status="not listed")
-    if state is ReplicaState.STANDALONE:
-        return _promoted(known)
-    if state is ReplicaState.REPLICA:
+    if there.state is ReplicaState.STANDALONE:
+        return _promoted(known, there)
+    if there.state is ReplicaState.REPLICA:
         # F18: a removed replica leaves the list immediately and its Region later.
         return replace(known, kind=Kind.CHANGING, message="its Region still has it: it is being removed")
     if changing:
         return replace(known, kind=Kind.CHANGING, message="its tag was written, or the replica was removed, recently")
     message = f"the tag on the primary in {primary_region} records it, but it is gone"
-    advice = f"{_again(known)}; or, if you no longer want it, remove the Region from its stack"
+    # Only the list had its key.
+    advice = (
+        f"{_again(known)} (with ,KmsKeyId=KEY if it had a customer key); or, if you no longer want it, "
+        "remove the Region from its stack"
+    )
+    return _missing(known, there, message, advice)
+
+
+def _missing(known: Finding, there: InRegion, message: str, advice: str) -> Finding:
+    if there.reason:
+        message, advice = there.reason, _DECIDE
     return replace(known, kind=Kind.MISSING, message=message, advice=advice)
 
 
-def _promoted(known: Finding) -> Finding:
-    return replace(
-        known, kind=Kind.PROMOTED, message="its Region has it as a standalone secret: it was promoted", advice=_FAILOVER
-    )
+def _promoted(known: Finding, there: InRegion) -> Finding:
+    message = "its Region has it as a standalone secret: it was promoted"
+    if there.reason:
+        message = f"{message}, and {there.reason}"
+    return replace(known, kind=Kind.PROMOTED, message=message, advice=_FAILOVER)
 
 
 def _left_over(secret: Secret, owned: Mapping[str, Claim]) -> list[Finding]:
     """Tags that came here with a replica, which was then promoted (F20, F23): they name another primary."""
     arn = secret.arn
     keys = [key for key in sorted(secret.tags) if key.startswith(TAG_PREFIX) and key[len(TAG_PREFIX) :] not in owned]
-    command = f"aws secretsmanager untag-resource --region {arn.region} --secret-id {arn} --tag-keys"
+    command = f"aws secretsmanager untag-resource --region {arn.region} --secret-id {shlex.quote(str(arn))} --tag-keys"
     left = Finding(Kind.LEFTOVER, secret.name, str(arn), status="tag left over", owner=_owner(secret, None))
     message = "this secret was a replica and was promoted: its tag names the former primary, and is ignored"
     return [
-        replace(left, region=key[len(TAG_PREFIX) :], message=message, advice=f"run {command} {key}") for key in keys
+        replace(left, region=key[len(TAG_PREFIX) :], message=message, advice=f"run {command} {shlex.quote(key)}")
+        for key in keys
     ]
 
 
 def _again(known: Finding, *, remove: bool = False) -> str:
     region = known.arn.split(":")[3]
-    secret = f"--region {region} --secret-id {known.arn}"
+    secret = f"--region {region} --secret-id {shlex.quote(known.arn)}"
     first = f"aws secretsmanager remove-regions-from-replication {secret} --remove-replica-regions {known.region}"
     key = f",KmsKeyId={known.key}" if known.key else ""
     again = f"aws secretsmanager replicate-secret-to-regions {secret} --add-replica-regions Region={known.region}{key}"
-    return f"run {first}, wait a minute, and run {again}" if remove else f"replicate it again (run {again})"
+    return f"run {first}, wait a minute, and run {again}" if remove else f"run {again}"
 
 
 def _owner(secret: Secret, claim: Claim | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -19,7 +20,7 @@ from .scan import Scan
 from .secrets_manager import Boto3Secrets
 
 NAMESPACE = "cdk-replicated-secret"
-# Written in each run, zeros included: an alarm ends when its metric is zero again.
+# Written zeros included: an alarm ends when its metric is zero again.
 _METRICS = (
     Kind.IN_SYNC,
     Kind.FAILED,
@@ -46,15 +47,19 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     metrics = EphemeralMetrics(namespace=NAMESPACE, service=context.function_name)
     scan = _scan(os.environ, context)
     counts: Counter[Kind] = Counter()
+    all_listed = True
     for findings in scan.run():
         for finding in findings:
             counts[finding.kind] += 1
+            all_listed &= bool(finding.arn)
             if finding.kind.is_problem:
                 log.warning(_line(finding), **_keys(finding))
     numbers: dict[str, Any] = {"SecretsChecked": scan.checked, **{kind.value: counts[kind] for kind in _METRICS}}
     log.info(f"checked {scan.checked} secrets", action="CHECK", **numbers)
     for name, number in numbers.items():
-        metrics.add_metric(name, "Count", number)
+        # What was not listed may have the problem still: its alarm must not end.
+        if number or all_listed:
+            metrics.add_metric(name, "Count", number)
     metrics.flush_metrics()
     return numbers
 
@@ -69,9 +74,17 @@ def _scan(settings: Mapping[str, str], context: Any) -> Scan:
         rules,
         time.time,
         name_prefix=settings.get("NAME_PREFIX", ""),
-        tags=json.loads(settings.get("TAGS", "{}")),
+        tags=_tags(settings.get("TAGS", "{}")),
         has_time=lambda: context.get_remaining_time_in_millis() > _MARGIN_MS,
     )
+
+
+def _tags(text: str) -> dict[str, str]:
+    with contextlib.suppress(json.JSONDecodeError):
+        tags = json.loads(text)
+        if isinstance(tags, dict) and all(isinstance(value, str) for value in tags.values()):
+            return tags
+    raise ValueError(f'TAGS is {text}: expected JSON such as {{"team": "orders"}}')
 
 
 def _line(finding: Finding) -> str:

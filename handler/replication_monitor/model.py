@@ -65,7 +65,13 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class InRegion:
-    """What a replica's own Region has. ``reason``: why it could not be asked."""
+    """What a replica's own Region has.
+
+    Attributes:
+        state: the kind of secret.
+        created: when it was last changed or created, in epoch seconds.
+        reason: why the Region could not be asked, or what else is to be said about what it has.
+    """
 
     state: ReplicaState
     created: float = 0.0

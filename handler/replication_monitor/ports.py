@@ -14,7 +14,10 @@ class Secrets(Protocol):
     """Two calls. Each raises a ReplicationError and nothing else. Several threads call ``read`` concurrently."""
 
     def pages(self, name_prefix: str, tag_key: str) -> Iterator[Sequence[Entry]]:
-        """ListSecrets in the monitor's Region, page by page. Both filters are prefixes; empty means all."""
+        """ListSecrets in the monitor's Region, page by page. Both filters are prefixes; empty means all.
+
+        ``tag_key`` is a help only: secrets without it may be listed.
+        """
 
     def read(self, arn: SecretArn) -> Secret:
         """DescribeSecret in the Region of the ARN."""

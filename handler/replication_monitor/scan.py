@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from secret_replication.errors import (
-    AccessDeniedError,
-    RejectedError,
+    DeadlineError,
     ReplicationError,
     SecretNotFoundError,
     ThrottledError,
@@ -61,19 +60,23 @@ class Scan:
     def run(self) -> Iterator[Sequence[Finding]]:
         """The findings, secret by secret, in the order of the list. What cannot be checked is also a finding."""
         waiting: deque[Future[Sequence[Finding]]] = deque()
-        reason = ""
-        with ThreadPoolExecutor(THREADS) as pool:
+        unlisted: list[Finding] = []
+        pool = ThreadPoolExecutor(THREADS)
+        try:
             try:
                 for entry in self._entries():
                     waiting.append(pool.submit(self._check, entry))
                     if len(waiting) >= _WINDOW:
                         yield self._counted(waiting.popleft())
             except ReplicationError as error:
-                reason = str(error)
+                unlisted.append(not_listed(error))
             while waiting:
                 yield self._counted(waiting.popleft())
-        if reason:
-            yield [not_listed(reason)]
+        finally:
+            # What is still there if the caller wants no more, such as after Ctrl-C.
+            pool.shutdown(wait=False, cancel_futures=True)
+        if unlisted:
+            yield unlisted
 
     def _counted(self, future: Future[Sequence[Finding]]) -> Sequence[Finding]:
         findings = future.result()
@@ -90,7 +93,7 @@ class Scan:
         for page in self._aws.pages(self._name_prefix, next(iter(self._tags), "")):
             for entry in page:
                 if not self._has_time():
-                    raise UnavailableError(f"time ran out before {entry.arn} was checked")
+                    raise DeadlineError(f"time ran out before {entry.arn} was checked")
                 wanted = self._tags.items() <= entry.tags.items()
                 if wanted and has_replicas(entry.primary_region, self._region, entry.tags):
                     yield entry
@@ -111,10 +114,15 @@ class Scan:
             found = self._read(primary.arn.in_region(region))
         except SecretNotFoundError:
             return InRegion(ReplicaState.GONE)
-        except (AccessDeniedError, RejectedError, UnavailableError) as error:
+        except ReplicationError as error:
             return InRegion(ReplicaState.UNKNOWN, reason=str(error))
-        is_replica = found.primary_region not in ("", region)
-        return InRegion(ReplicaState.REPLICA if is_replica else ReplicaState.STANDALONE, found.changed)
+        if found.primary_region in ("", region):
+            going = "is scheduled for deletion" if found.deleted else ""
+            return InRegion(ReplicaState.STANDALONE, found.changed, going)
+        if found.primary_region != primary.arn.region:
+            reason = f"its Region has a replica of the primary in {found.primary_region}"
+            return InRegion(ReplicaState.GONE, reason=reason)
+        return InRegion(ReplicaState.REPLICA, found.changed)
 
     def _read(self, arn: SecretArn) -> Secret:
         if self._silent[arn.region] >= _GIVE_UP:

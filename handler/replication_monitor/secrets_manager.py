@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -26,6 +27,8 @@ _CONFIG = CONFIG.merge(
     )
 )
 _SIZE = 100
+# A filter accepts these only, and negates what begins with an exclamation mark. The key of a tag may have others.
+_FILTERED = re.compile(r"[a-zA-Z0-9 :_@/+=.-]*")
 
 
 class Boto3Secrets(Boto3SecretsManager):
@@ -41,14 +44,17 @@ class Boto3Secrets(Boto3SecretsManager):
 
     def pages(self, name_prefix: str, tag_key: str) -> Iterator[Sequence[Entry]]:
         """ListSecrets."""
-        wanted = {"name": name_prefix, "tag-key": tag_key}
+        wanted = {"name": name_prefix, "tag-key": tag_key if _FILTERED.fullmatch(tag_key) else ""}
         parameters: dict[str, Any] = {
             "MaxResults": _SIZE,
             "Filters": [{"Key": key, "Values": [value]} for key, value in wanted.items() if value],
         }
         while True:
             page = self._call("secretsmanager", self._region, "list_secrets", "all secrets", **parameters)
-            yield [_entry(entry) for entry in page.get("SecretList", [])]
+            if "SecretList" not in page:
+                # As in read: otherwise this page would be the last.
+                raise UnavailableError("the response of ListSecrets has no SecretList")
+            yield [_entry(entry) for entry in page["SecretList"]]
             if "NextToken" not in page:
                 return
             parameters["NextToken"] = page["NextToken"]

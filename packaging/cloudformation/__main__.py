@@ -18,8 +18,11 @@ from .stack import ProviderStack
 ROOT = Path(__file__).parents[2]
 CODE = "handler.zip"
 _TEMPLATES = {
-    "provider.template.yaml": (ProviderStack, "function of Custom::ReplicatedSecret"),
-    "monitor.template.yaml": (MonitorStack, "hourly check of replicated secrets"),
+    "provider.template.yaml": (
+        ProviderStack,
+        "function of Custom::ReplicatedSecret; deploy once per account and Region",
+    ),
+    "monitor.template.yaml": (MonitorStack, "scheduled check of replicated secrets; deploy where the primaries are"),
 }
 BUNDLE = ROOT / "build" / CODE
 RULES, SCHEMA = "cfn-lint", "custom-replicatedsecret.json"
@@ -41,7 +44,7 @@ def template(name: str) -> str:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     app = cdk.App(analytics_reporting=False, context={"aws:cdk:disable-asset-staging": True})
     kind, what = _TEMPLATES[name]
-    about = f"cdk-replicated-secret {version}: {what}; deploy once per account and Region"
+    about = f"cdk-replicated-secret {version}: {what}"
     stack = kind(app, name.partition(".")[0].title(), code=CODE, description=about)
     made = app.synth().get_stack_by_name(stack.stack_name).template
     for resource in made["Resources"].values():

@@ -32,7 +32,6 @@ EXPORT = "ReplicatedSecretServiceToken"
 _PRIMARY = r"arn:aws[a-z-]*:secretsmanager:\*:(\d{12}|\*):secret:.+"
 _KEY_ARN = r"(arn:aws[a-z-]*:kms:[a-z0-9*-]+:(\d{12}|\*):key/.+)?"
 _ROLE_ARN = r"(arn:aws[a-z-]*:iam::\d{12}:role/.+)?"
-_POLICY_ARN = r"(arn:aws[a-z-]*:iam::(\d{12}|aws):policy/.+)?"
 
 
 class ProviderStack(TemplateStack):
@@ -49,7 +48,7 @@ class ProviderStack(TemplateStack):
         super().__init__(scope, id, description=description)
         self._parameters()
         provider = ReplicationProvider.get_or_create(
-            self, memory_size=self._memory_size, architecture=lambda_.Architecture.custom(self._architecture)
+            self, memory_size=self.memory_size(), architecture=self.architecture()
         )
         self._choose_role(provider.function, code)
         self._add_permissions(provider.function.role)
@@ -80,16 +79,7 @@ class ProviderStack(TemplateStack):
         )
         self._may_force = self._choice("AllowForce", "Allow overwriting an unrelated secret of the same name?")
         self._may_promote = self._choice("AllowPromote", "Allow ReplicaRemovalPolicy: Promote?")
-        self._boundary = self._text("PermissionsBoundaryArn", "Permissions boundary for the role", _POLICY_ARN)
-        self._own_role = self._text("RoleArn", "Role to use instead of the one created here", _ROLE_ARN)
-        self._memory_size = self.memory_size()
-        self._architecture = cdk.CfnParameter(
-            self,
-            "Architecture",
-            default=lambda_.Architecture.ARM_64.name,
-            allowed_values=[lambda_.Architecture.ARM_64.name, lambda_.Architecture.X86_64.name],
-            description="Architecture of the function",
-        ).value_as_string
+        self._own_role = self.text("RoleArn", "Role to use instead of the one created here (optional)", _ROLE_ARN)
 
     def _list(self, name: str, description: str, **more: Any) -> list[str]:
         return cdk.CfnParameter(self, name, type="CommaDelimitedList", description=description, **more).value_as_list
@@ -100,23 +90,15 @@ class ProviderStack(TemplateStack):
         ).value_as_string
         return self._condition(f"{name}IsTrue", Fn.condition_equals(value, "true"))
 
-    def _text(self, name: str, description: str, pattern: str) -> str:
-        return cdk.CfnParameter(
-            self, name, default="", description=f"{description} (optional)", allowed_pattern=pattern
-        ).value_as_string
-
     def _condition(self, name: str, *expressions: Any) -> cdk.CfnCondition:
         """A condition, true if all expressions are. Other conditions are expressions too, though not by their types."""
         both = Fn.condition_and(*expressions) if len(expressions) > 1 else expressions[0]
         return cdk.CfnCondition(self, name, expression=both)
 
     def _choose_role(self, function: lambda_.Function, code: str) -> None:
-        has_boundary = self._condition("HasBoundary", Fn.condition_not(Fn.condition_equals(self._boundary, "")))
         self._creates_role = self._condition("CreatesRole", Fn.condition_equals(self._own_role, ""))
-        role = resource_of(function.role, iam.CfnRole)
+        role = self.limit(function.role)
         role.cfn_options.condition = self._creates_role
-        boundary = Fn.condition_if(has_boundary.logical_id, self._boundary, cdk.Aws.NO_VALUE)
-        role.add_property_override("PermissionsBoundary", boundary)
         chosen = Fn.condition_if(self._creates_role.logical_id, role.attr_arn, self._own_role)
         packaged(function, code).add_property_override("Role", chosen)
 

@@ -11,11 +11,14 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Template
 
-from cdk_replicated_secret import ReplicatedSecret, ReplicationMonitor
+import replication_monitor.main
+import secret_replication.service
+from cdk_replicated_secret import ReplicatedSecret, ReplicationMonitor, provider
 
 ACCOUNT = "000000000000"
 METRICS = {
@@ -74,6 +77,7 @@ def test_every_argument_reaches_the_function(stack: cdk.Stack) -> None:
         in_progress_minutes=5,
         verify=True,
         memory_size=1024,
+        architecture=lambda_.Architecture.X86_64,
         log_retention=logs.RetentionDays.ONE_WEEK,
     )
     (function,) = properties(stack, "AWS::Lambda::Function")
@@ -83,7 +87,7 @@ def test_every_argument_reaches_the_function(stack: cdk.Stack) -> None:
         "IN_PROGRESS_MINUTES": "5",
         "VERIFY": "true",
     }
-    assert function["MemorySize"] == 1024
+    assert (function["MemorySize"], function["Architectures"]) == (1024, ["x86_64"])
     assert properties(stack, "AWS::Events::Rule")[0]["ScheduleExpression"] == "rate(15 minutes)"
     assert properties(stack, "AWS::Logs::LogGroup")[0]["RetentionInDays"] == 7
 
@@ -149,6 +153,10 @@ def test_alarms_without_a_topic_have_no_actions(stack: cdk.Stack) -> None:
     assert {"AlarmActions", "OKActions"} & {key for alarm in alarms(stack).values() for key in alarm} == set()
 
 
+def test_the_constructs_and_the_functions_have_one_namespace() -> None:
+    assert provider.NAMESPACE == replication_monitor.main.NAMESPACE == secret_replication.service.NAME
+
+
 def test_the_dashboard_widget_shows_every_metric(stack: cdk.Stack) -> None:
     widget = ReplicationMonitor(stack, "Monitor").dashboard_widget(width=24)
     cloudwatch.Dashboard(stack, "Board", widgets=[[widget]])
@@ -158,6 +166,7 @@ def test_the_dashboard_widget_shows_every_metric(stack: cdk.Stack) -> None:
 
 def test_two_monitors_in_a_stack_do_not_share_metrics(stack: cdk.Stack) -> None:
     one, two = (ReplicationMonitor(stack, name, name_prefix=name) for name in ("a", "b"))
+    assert len([*one.alarm(), *two.alarm()]) == len(properties(stack, "AWS::CloudWatch::Alarm"))
     assert one.metric_check_failed().dimensions != two.metric_check_failed().dimensions
 
 
@@ -174,6 +183,24 @@ def test_a_prefix_may_be_a_token(stack: cdk.Stack) -> None:
     variables = function["Environment"]["Variables"]
     assert variables["NAME_PREFIX"] == {"Ref": "Prefix"}
     assert variables["TAGS"] == {"Fn::Join": ["", ['{"team":"', {"Ref": "Prefix"}, '"}']]}
+
+
+def test_the_minutes_may_be_a_token(stack: cdk.Stack) -> None:
+    minutes: Any = cdk.CfnParameter(stack, "Minutes", type="Number").value_as_number
+    ReplicationMonitor(stack, "Monitor", in_progress_minutes=minutes)
+    (function,) = properties(stack, "AWS::Lambda::Function")
+    assert function["Environment"]["Variables"]["IN_PROGRESS_MINUTES"] == {"Ref": "Minutes"}
+
+
+@pytest.mark.parametrize("prefix", ["app/*", "!app", "app database", "arn:aws:secretsmanager:us-west-2"])
+def test_a_prefix_that_no_name_can_have_is_rejected(stack: cdk.Stack, prefix: str) -> None:
+    """IAM would take it as a pattern, and ListSecrets would reject or negate it."""
+    with pytest.raises(ValueError, match=r"App/Monitor: name_prefix is '.*': expected the first characters of names"):
+        ReplicationMonitor(stack, "Monitor", name_prefix=prefix)
+
+
+def test_the_prefix_of_a_managed_secret_is_accepted(stack: cdk.Stack) -> None:
+    ReplicationMonitor(stack, "Monitor", name_prefix="rds!cluster-")
 
 
 @pytest.mark.parametrize("schedule", [cdk.Duration.seconds(30), cdk.Duration.seconds(90), cdk.Duration.days(2)])

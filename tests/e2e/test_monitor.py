@@ -156,18 +156,37 @@ def test_the_command_shows_the_same(aws: LocalAws) -> None:
     }
 
 
-def test_the_template_deploys_as_the_page_says(aws: LocalAws, tmp_path: Path) -> None:
+@pytest.fixture
+def slow() -> Iterator[LocalAws]:
+    """Replication takes minutes."""
+    with LocalAws(speed=0.01, auth=True) as started:
+        yield started
+
+
+def test_the_template_deploys_as_the_page_says(slow: LocalAws, tmp_path: Path) -> None:
+    """And again with other parameters, of which one allows no time in progress."""
+    slow.client("secretsmanager").create_secret(
+        Name="app/slow",
+        SecretString="value",
+        AddReplicaRegions=[{"Region": PARIS}],
+        Tags=[{"Key": "team", "Value": "orders"}],
+    )
     build(tmp_path)
-    shell = Shell(aws, tmp_path)
-    for _, command in steps("guide/monitoring.md", "In plain CloudFormation"):
+    shell = Shell(slow, tmp_path)
+    commands = [command for _, command in steps("guide/monitoring.md", "In plain CloudFormation")]
+    (deploy,) = (command for command in commands if " deploy " in command)
+    counted = []
+    others = """ScheduleMinutes=15 InProgressMinutes=0 NamePrefix=app/ 'Tags={"team": "orders"}'"""
+    for command in (*commands, f"{deploy} {others}", commands[-1]):
         shell.run(command)
-    counted = json.loads((tmp_path / "metrics.json").read_text())
-    assert counted["SecretsChecked"] >= 4
-    made = shell.client("cloudwatch").describe_alarms()["MetricAlarms"]
-    name = shell.outputs("replication-monitor")["FunctionName"]
+        if command == commands[-1]:
+            counted.append(json.loads((tmp_path / "metrics.json").read_text()))
+    assert [(numbers["SecretsChecked"], numbers["ReplicasInProgress"]) for numbers in counted] == [(1, 0), (1, 1)]
     topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:operations"
-    actions = [a["AlarmActions"] + a["OKActions"] for a in made if a["Dimensions"][0]["Value"] == name]
-    assert actions == [[topic, topic]] * 6
+    alarms = shell.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    assert [(a["AlarmActions"], a["OKActions"], a["Period"]) for a in alarms] == [([topic], [topic], 900)] * 6
+    (rule,) = shell.client("events").list_rules()["Rules"]
+    assert rule["ScheduleExpression"] == "rate(15 minutes)"
     shell.delete("replication-monitor")
 
 

@@ -83,12 +83,39 @@ def test_a_promoted_replica_is_found_and_its_tag_in_its_own_region(world: World)
     assert found(world, region=PARIS) == {("app/database", PARIS): K.LEFTOVER}
 
 
+def test_a_promoted_replica_that_is_about_to_be_deleted_is_said_to_be(world: World) -> None:
+    """It may hold the only current value."""
+    world.succeed(event(regions=(PARIS,)))
+    world.client(PARIS).stop_replication_to_replica(SecretId=world.arn.replace(PRIMARY, PARIS))
+    (before,) = findings(scan(world))
+    world.client(PARIS).delete_secret(SecretId="app/database")
+    (after,) = findings(scan(world))
+    assert (before.kind, after.kind) == (K.PROMOTED, K.PROMOTED)
+    assert "deletion" not in before.message
+    assert after.message.endswith("it was promoted, and is scheduled for deletion")
+
+
 def test_a_promoted_replica_may_have_replicas_of_its_own(world: World) -> None:
     world.succeed(event(regions=(PARIS,)))
     world.client(PARIS).stop_replication_to_replica(SecretId=world.arn.replace(PRIMARY, PARIS))
     again = [{"Region": VIRGINIA}]
     world.client(PARIS).replicate_secret_to_regions(SecretId="app/database", AddReplicaRegions=again)
     assert found(world) == {("app/database", PARIS): K.PROMOTED}
+
+
+def test_a_replica_of_another_primary_is_missing(world: World) -> None:
+    """After a failover to Paris, which then replicates to Virginia, where the lost Region had a replica before."""
+    world.succeed(event(regions=(PARIS, VIRGINIA)))
+    for region in (PARIS, VIRGINIA):
+        world.client(region).stop_replication_to_replica(SecretId=world.arn.replace(PRIMARY, region))
+    world.client(VIRGINIA).delete_secret(SecretId="app/database", ForceDeleteWithoutRecovery=True)
+    again = [{"Region": VIRGINIA}]
+    world.client(PARIS).replicate_secret_to_regions(SecretId="app/database", AddReplicaRegions=again)
+    world.clock.sleep(HOUR)
+    in_paris, in_virginia = findings(scan(world))
+    assert (in_paris.kind, in_virginia.kind) == (K.PROMOTED, K.MISSING)
+    assert in_virginia.message == f"its Region has a replica of the primary in {PARIS}"
+    assert "aws" not in in_virginia.advice
 
 
 def test_a_replica_that_a_person_removed_is_missing_once_its_region_does_not_have_it(world: World) -> None:
@@ -100,7 +127,7 @@ def test_a_replica_that_a_person_removed_is_missing_once_its_region_does_not_hav
     (finding,) = findings(scan(world))
     assert finding.kind is K.MISSING
     command = f"replicate-secret-to-regions --region us-west-2 --secret-id {world.arn} --add-replica-regions Region="
-    assert f"{command}{PARIS}" in finding.advice
+    assert f"{command}{PARIS} (with ,KmsKeyId=KEY if it had a customer key); or" in finding.advice
 
 
 def test_listed_replicas_are_verified_in_their_regions_only_with_verify(world: World) -> None:
@@ -123,6 +150,16 @@ def test_the_secrets_are_filtered_by_prefix_and_by_tags(world: World) -> None:
     filters = [call.parameters.get("Filters") for call in world.model.journal if call.operation == "ListSecrets"]
     assert filters[0] == [{"Key": "name", "Values": ["app/"]}]
     assert filters[1] == [{"Key": "tag-key", "Values": ["team"]}]
+
+
+def test_aws_filters_by_what_its_filters_accept(world: World) -> None:
+    """The key of a tag may have letters of any language."""
+    arn = replicated(world, "app/one", PARIS)
+    replicated(world, "app/two", PARIS)
+    world.client().tag_resource(SecretId=arn, Tags=[{"Key": "équipe", "Value": "a"}])
+    assert {name for name, _ in found(world, tags={"équipe": "a"})} == {"app/one"}
+    (listed,) = [call.parameters for call in world.model.journal if call.operation == "ListSecrets"]
+    assert listed["Filters"] == []
 
 
 @pytest.fixture
@@ -159,8 +196,9 @@ def test_a_page_that_fails_ends_the_list_and_what_was_listed_is_judged(many: Wor
     assert run.checked == 199  # One of the 200 has no replicas.
     assert [finding.kind for finding in told[:199]] == [K.IN_SYNC] * 199
     (unchecked,) = told[199:]
-    assert unchecked.kind is K.UNCHECKED
+    assert (unchecked.kind, unchecked.arn) == (K.UNCHECKED, "")
     assert "InternalServiceError" in unchecked.message
+    assert "allow" not in unchecked.advice
     assert "the secrets that follow were not checked" in unchecked.advice
 
 
@@ -171,6 +209,15 @@ def test_the_secrets_that_time_does_not_suffice_for_are_reported_as_unchecked(ma
     assert 100 < run.checked <= 120
     assert [finding.kind for finding in told].count(K.UNCHECKED) == 1
     assert "time ran out before" in told[-1].message
+    assert "memory" in told[-1].advice
+
+
+def test_a_scan_that_is_abandoned_reads_no_more_secrets(many: World) -> None:
+    run: Any = scan(many).run()
+    next(run)
+    run.close()
+    reads = [call for call in many.model.journal if call.operation == "DescribeSecret"]
+    assert len(reads) < 4 * scanning.THREADS
 
 
 def test_a_secret_that_may_not_be_read_does_not_keep_the_others_from_being_judged(world: World) -> None:
@@ -223,6 +270,20 @@ def test_a_region_that_fails_now_and_then_is_not_given_up(world: World) -> None:
     assert [finding.kind for finding in told].count(K.UNCHECKED) == 5
 
 
+def test_a_region_that_was_disabled_is_said_not_to_be_checked(world: World) -> None:
+    world.succeed(event(regions=(PARIS, VIRGINIA)))
+    message = "The security token included in the request is invalid."
+    world.model.script.error("UnrecognizedClientException", message, region=PARIS, operation="DescribeSecret")
+    told = findings(scan(world, rules=Rules(verify=True)))
+    assert [(finding.region, finding.kind) for finding in told] == [
+        (PARIS, K.IN_SYNC),
+        (VIRGINIA, K.IN_SYNC),
+        (PARIS, K.UNCHECKED),
+    ]
+    assert message in told[-1].message
+    assert "the Region is enabled" in told[-1].advice
+
+
 def test_the_list_may_be_forbidden(world: World) -> None:
     world.model.script.error("AccessDeniedException", "not authorized", operation="ListSecrets")
     (finding,) = findings(scan(world))
@@ -259,6 +320,15 @@ def test_a_response_that_was_cut_short_is_not_a_secret(world: World) -> None:
     aws = Boto3Secrets(PRIMARY, lambda *_: SimpleNamespace(describe_secret=lambda **_: {}))
     with pytest.raises(UnavailableError, match="has no ARN"):
         aws.read(arn)
+
+
+def test_a_page_that_was_cut_short_is_not_the_end_of_the_list(many: World) -> None:
+    real = many.client().list_secrets
+    many.client().list_secrets = lambda **parameters: {} if "NextToken" in parameters else real(**parameters)
+    run = scan(many)
+    told = findings(run)
+    assert run.checked == 99  # One of the 100 has no replicas.
+    assert "the response of ListSecrets has no SecretList" in told[-1].message
 
 
 class Endless:
@@ -323,6 +393,27 @@ def test_the_function_writes_a_line_for_each_problem_and_every_metric(
     (metrics,) = [line for line in lines if "_aws" in line]
     assert metrics["service"] == "monitor"
     assert {name: metrics[name] for name in numbers} == {name: [float(value)] for name, value in numbers.items()}
+
+
+def test_an_alarm_does_not_end_because_the_secrets_could_not_be_listed(
+    many: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Zeros would end it."""
+    many.model.break_off(PRIMARY, "many/000", PARIS, "network error")
+    left = iter(range(120))
+    run = scan(many, has_time=lambda: next(left, None) is not None)
+    monkeypatch.setattr(replication_monitor.main, "_scan", lambda *_: run)
+    numbers = replication_monitor.main.handler({}, SimpleNamespace(function_name="monitor"))
+    (metrics,) = [line for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    written = {name for name in numbers if f'"{name}":[' in metrics}
+    assert written == {"SecretsChecked", "ReplicasInSync", "ReplicasFailed", "CheckFailed"}
+
+
+@pytest.mark.parametrize("tags", ["team=a", '["team"]', '{"team": 1}'])
+def test_tags_in_another_form_are_explained(tags: str) -> None:
+    settings = {"AWS_REGION": PRIMARY, "TAGS": tags}
+    with pytest.raises(ValueError, match=r'TAGS is .*: expected JSON such as {"team": "orders"}'):
+        replication_monitor.main._scan(settings, SimpleNamespace())
 
 
 def test_the_environment_says_what_to_check(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

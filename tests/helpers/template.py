@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 ACCOUNT = "000000000000"
@@ -49,6 +52,18 @@ def _exported(name: re.Match[str]) -> str:
 
 def _without_hash(logical_id: str) -> str:
     return re.sub(r"(?<=[A-Za-z])([0-9A-F]{8}|[0-9A-F]{32}Parameter)$", "", logical_id)
+
+
+def lint(*arguments: str | Path) -> str:
+    """What cfn-lint finds: ``--template`` and a path, and other options before it."""
+    command: list[str | Path] = [
+        Path(sys.executable).parent / "cfn-lint",
+        "--non-zero-exit-code",
+        "none",
+        "--regions",
+        "us-west-2",
+    ]
+    return subprocess.run([*command, *arguments], text=True, capture_output=True, check=True).stdout
 
 
 class Functions:

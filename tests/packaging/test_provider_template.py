@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +24,10 @@ from secret_replication.errors import ReplicationError
 from secret_replication.ownership import Owner
 from secret_replication.properties import PROPERTIES, read
 from tests.helpers.policies import check
-from tests.helpers.template import Deployment
+from tests.helpers.template import Deployment, lint
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples" / "cloudformation").glob("*.yaml"))
-LINT = Path(sys.executable).parent / "cfn-lint"
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +42,6 @@ def resources(template: dict[str, Any], kind: str) -> dict[str, Any]:
 def test_the_policies_are_valid(template: dict[str, Any]) -> None:
     secrets = ["arn:aws:secretsmanager:*:111122223333:secret:app/*"]
     check(template, {"SecretArns": secrets, "KmsKeyArns": ["arn:aws:kms:*:111122223333:key/*"]})
-
-
-def lint(*arguments: str | Path) -> str:
-    command = [LINT, "--non-zero-exit-code", "none", "--regions", "us-west-2", *arguments]
-    return subprocess.run(command, text=True, capture_output=True, check=True).stdout
 
 
 def test_the_function_is_the_constructs(template: dict[str, Any]) -> None:

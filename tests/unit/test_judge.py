@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 
 import pytest
@@ -21,6 +22,7 @@ GONE, REPLICA, STANDALONE, UNKNOWN = (
     for state in (ReplicaState.GONE, ReplicaState.REPLICA, ReplicaState.STANDALONE, ReplicaState.UNKNOWN)
 )
 RECENT = InRegion(ReplicaState.REPLICA, created=JUST_NOW)
+OTHER = InRegion(ReplicaState.GONE, reason="its Region has a replica of the primary in eu-west-1")
 COLLISION = "Replication failed: Secret name app/database already exists in region eu-west-3."
 K = Kind
 
@@ -44,6 +46,7 @@ def kinds(findings: list[Finding]) -> list[Kind]:
         ("InSync", OURS, GONE, JUST_NOW, [K.MISSING]),
         ("InSync", OURS, STANDALONE, LONG_AGO, [K.PROMOTED]),
         ("InSync", OURS, UNKNOWN, LONG_AGO, [K.IN_SYNC, K.UNCHECKED]),
+        ("InSync", OURS, OTHER, LONG_AGO, [K.MISSING]),
         ("Failed", {}, REPLICA, LONG_AGO, [K.FAILED]),
         ("Failed", {}, REPLICA, JUST_NOW, [K.FAILED]),
         ("Failed", {}, GONE, LONG_AGO, [K.FAILED]),
@@ -60,6 +63,8 @@ def kinds(findings: list[Finding]) -> list[Kind]:
         (None, OURS, GONE, LONG_AGO, [K.MISSING]),
         (None, OURS, GONE, JUST_NOW, [K.CHANGING]),
         (None, OURS, REPLICA, LONG_AGO, [K.CHANGING]),
+        (None, OURS, OTHER, LONG_AGO, [K.MISSING]),
+        (None, OURS, OTHER, JUST_NOW, [K.CHANGING]),
         (None, OURS, STANDALONE, LONG_AGO, [K.PROMOTED]),
         (None, OURS, UNKNOWN, LONG_AGO, [K.UNCHECKED]),
         (None, {TAG: "in a form that nobody knows"}, GONE, LONG_AGO, [K.MISSING]),
@@ -119,11 +124,26 @@ def test_a_failed_replica_has_the_message_of_aws_its_key_and_our_advice() -> Non
     (finding,) = judge(primary("Failed"), {PARIS: GONE}, NOW, Rules())
     assert (finding.message, finding.key) == (COLLISION, "alias/app")
     assert "aws secretsmanager delete-secret --region eu-west-3 --secret-id app/database" in finding.advice
+    assert finding.advice.endswith(
+        f"replicate-secret-to-regions --region us-west-2 --secret-id {ARN} "
+        "--add-replica-regions Region=eu-west-3,KmsKeyId=alias/app"
+    )
+
+
+def test_a_shell_takes_a_command_as_it_is_shown() -> None:
+    """The names of secrets that a service manages have an exclamation mark."""
+    arn = replace(ARN, resource="rds!db-1-AbCdEf")
+    secret = replace(primary("InSync", {TAG: "created eu-west-1 1b2f6d3a Database App"}), arn=arn)
+    missing, leftover = judge(secret, {PARIS: GONE}, NOW, Rules())
+    for finding in (missing, leftover):
+        words = shlex.split(finding.advice.replace(",", " "), posix=True)
+        assert str(arn) in words
+        assert f"'{arn}'" in finding.advice
 
 
 def test_every_problem_has_a_message_and_advice() -> None:
     leftover = {TAG: "created eu-west-1 1b2f6d3a Database App"}
-    states = [GONE, REPLICA, STANDALONE, replace(UNKNOWN, reason="no response")]
+    states = [GONE, OTHER, REPLICA, STANDALONE, replace(UNKNOWN, reason="no response")]
     cases = [
         (primary(status, tags), there)
         for status in ("InSync", "Failed", "InProgress", None)
@@ -138,6 +158,9 @@ def test_every_problem_has_a_message_and_advice() -> None:
     ]
     assert {finding.kind for finding in problems} == {kind for kind in Kind if kind.is_problem}
     assert [finding for finding in problems if not (finding.message and finding.advice)] == []
+    # After "To fix this, ".
+    verbs = {finding.advice.split()[0] for finding in problems}
+    assert verbs == {"allow", "check", "decide", "delete", "follow", "run"}
 
 
 def test_a_secret_that_is_scheduled_for_deletion_is_no_problem() -> None:
