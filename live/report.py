@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .account import Account, Call
-from .dialect import dialect_of, kinds, tested
+from .dialect import dialects_of, kinds, tested
 from .finding import State
 from .probe import PROBES
 from .redact import redact
@@ -72,8 +72,10 @@ class Report:
         try:
             data = json.loads(path.read_text())
             if data["format"] != FORMAT:
-                raise ReportError(f"{path} has format {data['format']}: expected {FORMAT}")
+                raise ReportError(f"{path} has format {data['format']!r}, and this version reads {FORMAT}")
             report = cls(data)
+            for row in report.rows:
+                State(row["state"])
             report.markdown()
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise ReportError(f"{path} is not a report of `make live`: {error!r}") from error
@@ -102,18 +104,19 @@ class Report:
         """What it settles, in sentences."""
         values = {row["row"]: row["value"] for row in self.rows if row["row"].startswith("U")}
         named = [f"{row} {value}" for row, value in values.items() if value]
-        moot = [row["row"] for row in self.rows if row["state"] == State.MOOT.value]
+        moot = {row["row"]: row["did"] for row in self.rows if row["state"] == State.MOOT.value}
         open_rows = [row for row, value in values.items() if not value and row not in moot]
         said = [f"The dialect of this account: {'; '.join(named) or 'unknown'}."]
         if open_rows:
             said.append(f"Not settled: {', '.join(open_rows)}.")
-        if moot:
-            said.append(f"Does not arise: {', '.join(moot)}.")
+        said += [f"{row} does not arise: {why}." for row, why in moot.items()]
         unexpected = [row for row in self.wrong if row.startswith("U")]
         if unexpected:
             said.append(f"The handler is not tested under what AWS did for {', '.join(unexpected)}.")
         else:
-            said.append(tested(dialect_of(values)))
+            said.append(tested(dialects_of(values, moot)))
+            if untold := [row for row in moot if row in kinds()]:
+                said.append(f"That is so with every value of {', '.join(untold)}.")
             if set(kinds()) - {row for row, value in values.items() if value} - set(moot):
                 said.append("What is not settled is taken as by default.")
         if facts := [row for row in self.wrong if row.startswith("F")]:

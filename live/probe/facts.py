@@ -20,7 +20,7 @@ def f4(lab: Lab) -> Finding:
     """A primary with the default key says no KmsKeyId, and ListSecrets says nothing of its replicas."""
     secret = lab.replicated()
     listed = _listed(lab, secret)
-    keys = (secret.describe().answer.get("KmsKeyId"), listed.get("ReplicationStatus"))
+    keys = (secret.describe().response.get("KmsKeyId"), listed.get("ReplicationStatus"))
     return holds(f"DescribeSecret's KmsKeyId: {keys[0]}; ListSecrets' ReplicationStatus: {keys[1]}", so=not any(keys))
 
 
@@ -126,24 +126,24 @@ def f18(lab: Lab) -> Finding:
     if reply.code:
         return holds(reply.words, so=False)
     there = secret.exists(lab.first)
-    answer = lab.settle(lambda: _replication(secret), lambda told: not any(told))
+    response = lab.settle(lambda: _replication(secret), lambda told: not any(told))
     if not secret.gone(lab.first, since=removed):
         return holds(f"the replica was still there after {GONE_WITHIN:g} s", so=False)
     seconds = lab.timings.gone[-1]
-    at_once = reply.answer.get("ReplicationStatus") == [] and not any(answer)
+    at_once = reply.response.get("ReplicationStatus") == [] and not any(response)
     did = f"the entry {'went at once' if at_once else 'stayed'}; the replica was gone after {seconds:.0f} s"
     return holds(did if there else f"{did}, and not there right after the call", so=at_once and there)
 
 
 def _replication(secret: Secret) -> tuple[Any, Any]:
-    answer = secret.describe().answer
-    return answer.get("ReplicationStatus"), answer.get("PrimaryRegion")
+    response = secret.describe().response
+    return response.get("ReplicationStatus"), response.get("PrimaryRegion")
 
 
 def f19(lab: Lab) -> Finding:
     """A replica's own description."""
     secret = lab.replicated()
-    told = lab.settle(lambda: secret.describe(lab.first), lambda reply: not reply.code).answer
+    told = lab.settle(lambda: secret.describe(lab.first), lambda reply: not reply.code).response
     wrong = {
         "PrimaryRegion": told.get("PrimaryRegion") != lab.home,
         "ARN": told.get("ARN") != secret.arn_in(lab.first),
@@ -203,7 +203,7 @@ def f23(lab: Lab) -> Finding:
     secret = lab.replicated()
     secret.promote(lab.first)
     if secret.settled(lab.first):
-        return moot("the primary still lists a promoted replica's Region (U9)")
+        return moot("the primary still lists a promoted replica's Region (U9), so replicating is not a first one")
     reply = secret.replicate(lab.first)
     entry = {} if reply.code else secret.settled(lab.first)
     expected = f"Replication failed: Secret name {secret.name} already exists in region {lab.first}."
@@ -220,8 +220,8 @@ def f26(lab: Lab) -> Finding:
 
 
 def _promoted(secret: Secret, region: str) -> tuple[Any, Any]:
-    answer = secret.describe(region).answer
-    return answer.get("ARN"), answer.get("PrimaryRegion")
+    response = secret.describe(region).response
+    return response.get("ARN"), response.get("PrimaryRegion")
 
 
 def f34(lab: Lab) -> Finding:

@@ -15,7 +15,7 @@ _TYPE = "AWS::SecretsManager::Secret"
 
 
 def u15(lab: Lab) -> Finding:
-    """Replicate a secret that a stack made, and look for the stack's system tags on the replica."""
+    """Replicate a secret that a stack made, and search the replica for the stack's system tags."""
     name = lab.name()
     properties = {"Name": name, "GenerateSecretString": {}}
     stack = lab.stack({"Resources": {"Secret": {"Type": _TYPE, "Properties": properties}}})
@@ -69,4 +69,4 @@ def u17(lab: Lab) -> Finding:
 
 
 def _tags(secret: Secret, region: str) -> frozenset[str]:
-    return frozenset(tag["Key"] for tag in secret.describe(region).answer.get("Tags", []))
+    return frozenset(tag["Key"] for tag in secret.describe(region).response.get("Tags", []))

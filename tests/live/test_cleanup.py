@@ -6,8 +6,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
-from live.account import TAG
+from live.account import TAG, Account
 from live.cleanup import Cleanup
 from live.finding import State
 from live.probe import PROBES
@@ -140,6 +141,27 @@ def test_a_log_group_with_the_tag_is_deleted_and_another_is_not() -> None:
     cloud.log_groups = {names[0]: {TAG: "run"}, names[1]: {"team": "run"}, "another": {TAG: "run"}}
     assert clean(cloud) == []
     assert list(cloud.log_groups) == [names[1], "another"]
+
+
+def test_a_region_that_cannot_be_reached_does_not_keep_the_others() -> None:
+    cloud = Cloud()
+    run(cloud.account(), {"F10": PROBES["F10"]})
+    connect = cloud.connect
+
+    def broken(service: str, region: str, credentials: Any = None) -> Any:
+        if service == "rds":
+            raise EndpointConnectionError(endpoint_url="https://rds.example")
+        return connect(service, region, credentials)
+
+    left = Cleanup(Account(broken, cloud.clock, "cleaner", PRIMARY, REPLICAS), REGIONS).run()
+    assert (
+        left
+        == [
+            'rds describe_db_clusters: EndpointConnectionError: Could not connect to the endpoint URL: "https://rds.example"'
+        ]
+        * 3
+    )
+    assert cloud.left() == []
 
 
 class ListsNothingYet(Cloud):

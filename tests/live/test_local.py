@@ -23,7 +23,7 @@ from local.secrets_manager import dialect as d
 from local.server import REGION
 from tests.helpers.account import REPLICAS, Cloud
 
-# Those that need another service than Secrets Manager, or its whole answers.
+# Those that need another service than Secrets Manager, or its whole responses.
 ROWS = ("U5", "U8", "U10", "U15", "U16", "U17", "U18", "F4", "F16", "F20", "F21", "F30", "F31", "F34")
 SERVICES = {"resourcegroupstaggingapi": "tag"}
 # What AWS asks for on behalf of other calls: with tags, with keys, of CloudFormation and of RDS.

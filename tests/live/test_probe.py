@@ -64,13 +64,13 @@ def test_reads_that_lag_change_nothing(lag: float, seed: int) -> None:
         assert differences(dialect, run(cloud.account(), PROBES)) == {}, dialect
 
 
-Answer = dict[str, Any]
+Response = dict[str, Any]
 
 
 class Liar(Cloud):
-    """AWS in an account where something is otherwise: what an operation answers goes through a function."""
+    """AWS in an account where something is otherwise: what an operation returns goes through a function."""
 
-    def __init__(self, operation: str, change: Callable[[Answer], Answer | None], dialect: Dialect) -> None:
+    def __init__(self, operation: str, change: Callable[[Response], Response | None], dialect: Dialect) -> None:
         super().__init__(dialect)
         self._operation, self._change = operation, change
 
@@ -80,41 +80,43 @@ class Liar(Cloud):
 
         def lie(**parameters: Any) -> Any:
             try:
-                answer: Answer = tell(**parameters)
+                response: Response = tell(**parameters)
             except ClientError as error:
                 told = error.response["Error"]
                 changed = self._change(dict(told)) or told
                 raise ClientError({"Error": changed}, self._operation) from error
-            return self._change(answer) or answer
+            return self._change(response) or response
 
         setattr(client, self._operation, lie)
         return client
 
 
-def having(**values: Any) -> Callable[[Answer], Answer]:
+def having(**values: Any) -> Callable[[Response], Response]:
     """Other values, of a response or an error; None: without."""
-    return lambda answer: {name: value for name, value in (answer | values).items() if value is not None}
+    return lambda response: {name: value for name, value in (response | values).items() if value is not None}
 
 
-def entries_having(**values: Any) -> Callable[[Answer], Answer]:
+def entries_having(**values: Any) -> Callable[[Response], Response]:
     """The same of each Region's entry."""
     key = "ReplicationStatus"
-    return lambda answer: answer | ({key: [having(**values)(each) for each in answer[key]]} if key in answer else {})
+    return lambda response: (
+        response | ({key: [having(**values)(each) for each in response[key]]} if key in response else {})
+    )
 
 
-def error_having(**values: Any) -> Callable[[Answer], Answer | None]:
+def error_having(**values: Any) -> Callable[[Response], Response | None]:
     """The same of an error alone."""
-    return lambda answer: having(**values)(answer) if "Code" in answer else None
+    return lambda response: having(**values)(response) if "Code" in response else None
 
 
-def failing(answer: Answer) -> Answer | None:
+def failing(response: Response) -> Response | None:
     raise ClientError({"Error": {"Code": "InternalServiceError", "Message": "no"}}, "operation")
 
 
 REPLICATE, REMOVE, DESCRIBE = "replicate_secret_to_regions", "remove_regions_from_replication", "describe_secret"
-LIES: list[tuple[str, str, Callable[[Answer], Answer | None]]] = [
+LIES: list[tuple[str, str, Callable[[Response], Response | None]]] = [
     ("F4", DESCRIBE, having(KmsKeyId="alias/aws/secretsmanager")),
-    ("F4", "list_secrets", lambda answer: {"SecretList": [{"Name": "x", "ReplicationStatus": [{}]}]}),
+    ("F4", "list_secrets", lambda response: {"SecretList": [{"Name": "x", "ReplicationStatus": [{}]}]}),
     ("F5", "delete_secret", failing),
     ("F10", REPLICATE, entries_having(Status="Pending")),
     ("F10", REPLICATE, entries_having(StatusMessage="Replication started")),
@@ -147,7 +149,7 @@ LIES: list[tuple[str, str, Callable[[Answer], Answer | None]]] = [
     ("row", "operation", "change"), LIES, ids=[f"{row}-{number}" for number, (row, *_) in enumerate(LIES)]
 )
 def test_a_fact_that_is_otherwise_is_noticed(
-    row: str, operation: str, change: Callable[[Answer], Answer | None]
+    row: str, operation: str, change: Callable[[Response], Response | None]
 ) -> None:
     (result,) = run(Liar(operation, change, Dialect()).account(), {row: PROBES[row]})
     assert result.finding.state is State.WRONG, result.finding
@@ -198,7 +200,9 @@ ERRORS = Dialect(
         ("U18", DESCRIBE, entries_having(Status="Failed")),
     ],
 )
-def test_what_no_dialect_has_is_noticed(row: str, operation: str, change: Callable[[Answer], Answer | None]) -> None:
+def test_what_no_dialect_has_is_noticed(
+    row: str, operation: str, change: Callable[[Response], Response | None]
+) -> None:
     dialect = Dialect() if row == "U18" else ERRORS
     (result,) = run(Liar(operation, change, dialect).account(), {row: PROBES[row]})
     assert (result.finding.state, result.finding.value) == (State.UNEXPECTED, None)
