@@ -14,8 +14,6 @@ STRANDED_AFTER = 240.0
 GIVE_UP_AFTER = 900.0
 _POLL_EVERY = 5.0
 _KEY_WINDOW_DAYS = 7
-# Of the function, by its logical ID.
-_LOG_GROUPS = "ReplicatedSecretProviderLogs"
 _Listed = Mapping[str, Any]
 
 
@@ -52,9 +50,8 @@ class Cleanup:
 
     def _once(self, *, is_stranded: bool) -> list[str]:
         """Remove what can be removed now; what was there."""
-        left: list[str] = []
-        for region in self._regions:
-            left += self._stacks(region)
+        left = [stack for region in self._regions for stack in self._stacks(region)]
+        is_without_stacks = not left
         # A stack removes its own replicas and secrets.
         if self._deleting and not is_stranded:
             return left
@@ -64,7 +61,8 @@ class Cleanup:
         for region in self._regions:
             left += self._keys(region)
             left += self._log_groups(region)
-        return [*left, *self._roles()]
+        # A stack may need its role to be deleted.
+        return [*left, *self._roles()] if is_without_stacks else left
 
     def _secrets(self, *, is_stranded: bool) -> list[str]:
         there = {region: self._list_secrets(region) for region in self._regions}
@@ -147,8 +145,8 @@ class Cleanup:
                 yield f"{region} key {arn.rpartition('/')[2]}"
 
     def _log_groups(self, region: str) -> Iterator[str]:
-        """The stacks of the end-to-end tests keep theirs."""
-        named = {"logGroupNamePattern": _LOG_GROUPS}
+        """The stacks of the end-to-end tests keep theirs, whose names hold the stack's."""
+        named = {"logGroupNamePattern": f"{PREFIX}-"}
         for group in self._pages("logs", "describe_log_groups", region, "logGroups", "nextToken", **named):
             arn, name = group["arn"].removesuffix(":*"), group["logGroupName"]
             tags = self._call("logs", "list_tags_for_resource", region, resourceArn=arn).response.get("tags", {})

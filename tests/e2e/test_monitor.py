@@ -21,6 +21,7 @@ from cloudformation.__main__ import build
 from local.cdk import Cdk
 from local.server import ACCOUNT, REGION, LocalAws, clean_environment
 from tests.helpers.shell import Shell, steps
+from tests.helpers.target import target_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("monitor")]
 PARIS = "eu-west-3"
@@ -158,7 +159,7 @@ def test_the_command_shows_the_same(aws: LocalAws) -> None:
 
 def test_the_template_deploys_as_the_page_says(aws: LocalAws, tmp_path: Path) -> None:
     build(tmp_path)
-    shell = Shell(aws, tmp_path)
+    shell = Shell(target_of(aws), tmp_path)
     for _, command in steps("guide/monitoring.md", "In plain CloudFormation"):
         shell.run(command)
     counted = json.loads((tmp_path / "metrics.json").read_text())
