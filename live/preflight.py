@@ -21,7 +21,7 @@ _HOURS = 2
 _HOURS_OF_A_MONTH = 730
 # USD, from AWS's price lists of 2026; a cluster without an instance costs less than a cent.
 _SECRET_MONTH, _KEY_MONTH, _CALL, _CLUSTER = 0.40, 1.00, 0.05 / 10_000, 0.01
-_PREFERRED = ("eu-west-3", "us-east-1")
+PREFERRED = ("eu-west-3", "us-east-1")
 
 
 class RefusedError(Exception):
@@ -47,7 +47,7 @@ class Plan:
             f"Account {self.account_id}, as {self.caller}",
             f"Primaries in {self.home}, replicas in {' and '.join(self.replicas)}",
             f"Makes at most {SECRETS} secrets and replicas named {PREFIX}/..., and {KEYS} KMS keys",
-            "Makes 4 roles, 2 stacks and a database cluster without an instance",
+            "Makes 4 roles, 3 stacks and a database cluster without an instance",
             *tests,
             f"Costs at most {cost(acceptance=self.acceptance):.2f} USD, takes about {minutes} minutes",
             "Removes all of it in the end; AWS deletes the keys after 7 days or more, which costs nothing",
@@ -94,15 +94,15 @@ def replicas(enabled: Sequence[str], home: str, given: str) -> tuple[str, str]:
     if given:
         chosen = [region.strip() for region in given.split(",")]
         wrong = [region for region in chosen if region not in enabled or region == home]
-        if wrong or len(set(chosen)) != len(chosen) or len(chosen) != len(_PREFERRED):
+        if wrong or len(set(chosen)) != len(chosen) or len(chosen) != len(PREFERRED):
             raise RefusedError(
                 f"REPLICAS is {given!r}: expected two enabled Regions other than {home}, such as "
                 f"{','.join(replicas(enabled, home, ''))}"
             )
     else:
-        others = [region for region in (*_PREFERRED, *enabled) if region in enabled and region != home]
+        others = [region for region in (*PREFERRED, *enabled) if region in enabled and region != home]
         chosen = list(dict.fromkeys(others))[:2]
-        if len(chosen) < len(_PREFERRED):
+        if len(chosen) < len(PREFERRED):
             raise RefusedError(f"the account has {len(chosen) + 1} enabled Regions: three are needed")
     return chosen[0], chosen[1]
 

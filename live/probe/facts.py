@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from live.account import Reply
-from live.caller import SETTLES_WITHIN
+from live.caller import QUIET, SETTLES_WITHIN
 from live.finding import Finding, SkipError, holds, moot
 from live.lab import Lab
 from live.secret import GONE_WITHIN, Secret, entry_of, said
@@ -28,6 +29,20 @@ def f5(lab: Lab) -> Finding:
     """A forced delete of a secret that does not exist is accepted."""
     reply = lab.call("secretsmanager", "delete_secret", SecretId=lab.name(), ForceDeleteWithoutRecovery=True)
     return holds(_words(reply), so=not reply.code)
+
+
+def f6(lab: Lab) -> Finding:
+    """Describe by an ARN without the suffix: a name that ends like one is not found."""
+    codes = []
+    for name in (lab.name(), f"{lab.name()}-secret"):
+        partial_arn = lab.secret(name=name).arn[:-7]
+        code = lab.settle(partial(_code, lab, partial_arn), lambda code: not code, within=QUIET)
+        codes.append(code or "found")
+    return holds(f"without: {codes[0]}; with: {codes[1]}", so=codes == ["found", "ResourceNotFoundException"])
+
+
+def _code(lab: Lab, secret_id: str) -> str:
+    return lab.call("secretsmanager", "describe_secret", SecretId=secret_id).code
 
 
 def f10(lab: Lab) -> Finding:
@@ -259,4 +274,4 @@ def _words(reply: Reply) -> str:
     return reply.words if reply.code else "the call was accepted"
 
 
-FACTS = (f4, f5, f10, f11, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f26, f34)
+FACTS = (f4, f5, f6, f10, f11, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f26, f34)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from live.evidence import FACTS, rows
 from live.finding import State
 from live.probe import PROBES, UNKNOWNS
 from live.run import Result, run
@@ -118,6 +119,7 @@ LIES: list[tuple[str, str, Callable[[Response], Response | None]]] = [
     ("F4", DESCRIBE, having(KmsKeyId="alias/aws/secretsmanager")),
     ("F4", "list_secrets", lambda response: {"SecretList": [{"Name": "x", "ReplicationStatus": [{}]}]}),
     ("F5", "delete_secret", failing),
+    ("F6", DESCRIBE, having(Code="InvalidParameterException")),
     ("F10", REPLICATE, entries_having(Status="Pending")),
     ("F10", REPLICATE, entries_having(StatusMessage="Replication started")),
     ("F10", REPLICATE, entries_having(KmsKeyId="aws/secretsmanager")),
@@ -140,7 +142,9 @@ LIES: list[tuple[str, str, Callable[[Response], Response | None]]] = [
     ("F23", DESCRIBE, entries_having(StatusMessage="Replication failed: Sorry.")),
     ("F26", DESCRIBE, having(PrimaryRegion="us-west-2")),
     ("F26", DESCRIBE, having(ARN="arn:aws:secretsmanager:eu-west-3:000000000000:secret:other")),
+    ("F27", DESCRIBE, having(Tags=[{"Key": "after", "Value": ""}])),
     ("F30", "tag_resource", failing),
+    ("F32", DESCRIBE, entries_having(Status="Failed")),
     ("F34", DESCRIBE, error_having(Code="AccessDeniedException")),
 ]
 
@@ -167,6 +171,38 @@ def test_a_condition_that_does_not_count_is_noticed(monkeypatch: pytest.MonkeyPa
     results = run(Cloud().account(), {row: PROBES[row] for row in ("F30", "F31")})
     assert [result.finding.state for result in results] == [State.WRONG, State.WRONG]
     assert "DescribeSecret without its permission: accepted" in results[0].finding.did
+
+
+@pytest.mark.parametrize("value", d.PromotedRemoved)
+def test_u14_says_why_it_cannot_be_told_where_a_promoted_region_is_not_listed(value: d.PromotedRemoved) -> None:
+    dialect = Dialect(after_stop=d.AfterStop.GONE, promoted_removed=value)
+    (result,) = run(Cloud(dialect).account(), {"U14": PROBES["U14"]})
+    assert (result.finding.state, result.finding.value) == (State.MOOT, None)
+    assert "(U9), so no call can tell" in result.finding.did
+
+
+# What no call of a few minutes can check, or what is seen with another row.
+NOT_PROBED = {
+    "F1": "the service model",
+    "F2": "the service model",
+    "F3": "the service model",
+    "F12": "seen with U5, U10, U18 and F13",
+    "F24": "local AWS has no replica that fails long after it was InSync",
+    "F25": "no bound can be measured; every read here is settled",
+    "F28": "seen with U17",
+    "F29": "seen with U8",
+    "F33": "the encryption context is seen with U18",
+    "F35": "it needs a VPC",
+    "F36": "it needs an organization",
+    "F37": "it needs a drift",
+    "F40": "limits",
+    "F41": "limits",
+}
+
+
+def test_every_row_of_the_facts_is_probed_or_it_is_said_why_not() -> None:
+    assert set(rows(FACTS.read_text())) == {*PROBES, *NOT_PROBED}
+    assert not set(PROBES) & set(NOT_PROBED)
 
 
 def test_every_fact_is_lied_about() -> None:
