@@ -64,7 +64,7 @@ def _arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     arguments.probes = dict(PROBES)
     if arguments.only:
-        rows = [row.strip() for row in arguments.only.upper().split(",")]
+        rows = [row.strip() for row in arguments.only.upper().split(",") if row.strip()]
         if unknown := [row for row in rows if row not in PROBES]:
             parser.error(f"--only names {', '.join(unknown)}: expected rows such as {', '.join(list(PROBES)[:3])}")
         arguments.probes = {row: PROBES[row] for row in rows}
@@ -93,18 +93,20 @@ def _in_account(arguments: argparse.Namespace, terminal: Terminal) -> int:
 def _locally(arguments: argparse.Namespace, terminal: Terminal) -> int:
     with local_aws(bootstrapped=not arguments.only) as (connect, environment):
         terminal.say([f"Local AWS, {SPEED:g} times as fast as AWS, with IAM enforced"])
-        account, _ = _account(connect, HurriedClock(SPEED), REGION, arguments.replicas)
+        account, _ = _account(connect, HurriedClock(SPEED), REGION, arguments.replicas, is_local=True)
         terminal.say(preflight.plan(account, acceptance=not arguments.only).lines)
         return _run(account, arguments, terminal, partial(accept, environment=environment))
 
 
-def _account(connect: Connect, clock: Clock, home: str, given: str) -> tuple[Account, list[str]]:
+def _account(
+    connect: Connect, clock: Clock, home: str, given: str, *, is_local: bool = False
+) -> tuple[Account, list[str]]:
     """The account, and its enabled Regions."""
     run_id = new_run(clock.now())
     enabled = preflight.regions(Account(connect, clock, run_id, home, (home, home)))
     replicas = preflight.replicas(enabled, home, given)
     third = next((region for region in enabled if region not in (home, *replicas)), "")
-    return Account(connect, clock, run_id, home, replicas, third), enabled
+    return Account(connect, clock, run_id, home, replicas, third, is_local=is_local), enabled
 
 
 def _run(account: Account, arguments: argparse.Namespace, terminal: Terminal, acceptance: Acceptance) -> int:

@@ -66,11 +66,21 @@ class Account:
         home: the Region of the primaries.
         replicas: two other Regions.
         third: one more, for the end-to-end tests; empty if there is none.
+        is_local: whether it is local AWS, which proves nothing of AWS.
     """
 
     def __init__(
-        self, connect: Connect, clock: Clock, run: str, home: str, replicas: tuple[str, str], third: str = ""
+        self,
+        connect: Connect,
+        clock: Clock,
+        run: str,
+        home: str,
+        replicas: tuple[str, str],
+        third: str = "",
+        *,
+        is_local: bool = False,
     ) -> None:
+        self.is_local = is_local
         self.clock, self.run, self.home, self.replicas, self.third = clock, run, home, replicas, third
         self.stopped = threading.Event()
         # The ARNs of secrets and keys: AWS may not list a new one for minutes.

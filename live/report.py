@@ -53,6 +53,7 @@ class Report:
                 "format": FORMAT,
                 "run": account.run,
                 "when": datetime.fromtimestamp(account.clock.now(), UTC).isoformat(timespec="seconds"),
+                "local": account.is_local,
                 "home": account.home,
                 "replicas": list(account.replicas),
                 "seconds": round(seconds),
@@ -77,9 +78,14 @@ class Report:
             for row in report.rows:
                 State(row["state"])
             report.markdown()
-        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-            raise ReportError(f"{path} is not a report of `make live`: {error!r}") from error
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            raise ReportError(f"{path} is not a report of `make live`: {type(error).__name__}: {error}") from error
         return report
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is of local AWS, which proves nothing of AWS."""
+        return bool(self.data.get("local"))
 
     @property
     def rows(self) -> Sequence[_Row]:
@@ -106,7 +112,8 @@ class Report:
         named = [f"{row} {value}" for row, value in values.items() if value]
         moot = {row["row"]: row["did"] for row in self.rows if row["state"] == State.MOOT.value}
         open_rows = [row for row, value in values.items() if not value and row not in moot]
-        said = [f"The dialect of this account: {'; '.join(named) or 'unknown'}."]
+        said = ["This is local AWS, which proves nothing of AWS."] if self.is_local else []
+        said.append(f"The dialect of this account: {'; '.join(named) or 'unknown'}.")
         if open_rows:
             said.append(f"Not settled: {', '.join(open_rows)}.")
         said += [f"{row} does not arise: {why}." for row, why in moot.items()]

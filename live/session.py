@@ -50,7 +50,7 @@ def session(
         report = Report.of(account, results, {}, account.clock.now() - started)
         if acceptance:
             save(report)
-            terminal.say(["Running the end-to-end tests"])
+            terminal.say(["Running the end-to-end tests; build/live/acceptance.txt says how far they are"])
             report = Report.of(account, results, acceptance(account), account.clock.now() - started)
         save(report)
     finally:

@@ -35,11 +35,11 @@ class Terminal:
             self._console.print(Text(line), soft_wrap=True)
 
     def confirm(self) -> bool:
-        """Ask whether to go on; without anybody to answer, not."""
+        """Ask whether to go on; at the end of stdin that is no."""
         try:
             return self._console.input("Go on? [y/N] ").strip().lower() in ("y", "yes")
         except EOFError:
-            self.say(["", "Nobody can answer here: YES=1 does not ask"])
+            self.say(["", "Nothing to read from stdin: YES=1 goes on without asking"])
             return False
 
     def progress(self, total: int) -> Ticker:

@@ -63,6 +63,7 @@ RECORDED: dict[str, Any] = {
         {"row": "F16", "about": "", "state": "wrong", "value": None, "did": "other words", "seconds": 0.0, "calls": []},
     ],
 }
+DEEP = "[" * 100_000
 NEWER = json.dumps(RECORDED | {"format": 2})
 STRANGE = RECORDED["rows"][0] | {"state": "strange"}
 EXPECTED = Dialect(other_key=d.OtherKey.ERROR, no_value=d.NoValue.FAILED)
@@ -160,7 +161,15 @@ def test_a_report_is_read_back(tmp_path: Path, report: Report) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{}", "[]", '{"format": 2}', '{"format": 1, "rows": [1]}', NEWER, json.dumps(RECORDED | {"rows": [STRANGE]})],
+    [
+        pytest.param("", id="empty"),
+        "{}",
+        "[]",
+        pytest.param(DEEP, id="deep"),
+        pytest.param(NEWER, id="newer"),
+        pytest.param('{"format": 1, "rows": [1]}', id="a row that is none"),
+        pytest.param(json.dumps(RECORDED | {"rows": [STRANGE]}), id="a state that is none"),
+    ],
 )
 def test_what_is_no_report_is_refused_with_a_sentence(tmp_path: Path, text: str) -> None:
     path = tmp_path / "report.json"
@@ -198,6 +207,20 @@ def test_a_recorded_report_raises_the_rows_of_the_facts() -> None:
         known["F13"].replace("**U**.", f"`Failed: Replication failed: Access to KMS is not allowed` ({source})."),
     ]
     assert said[-1] != known["F13"]
+
+
+def test_a_report_of_local_aws_is_evidence_of_nothing() -> None:
+    report = Report(RECORDED | {"local": True})
+    assert list(raised(report, FACTS.read_text())) == []
+    assert report.verdict[0] == "This is local AWS, which proves nothing of AWS."
+
+
+def test_a_report_says_whether_it_is_of_local_aws() -> None:
+    cloud = Cloud()
+    account = cloud.account()
+    assert not Report.of(account, [], {}, 1).is_local
+    account.is_local = True
+    assert Report.of(account, [], {}, 1).is_local
 
 
 def test_the_rows_of_the_facts_are_all_read() -> None:
