@@ -41,7 +41,7 @@ demo: setup ## Deploy, change and destroy a replicated secret on local AWS (50 s
 local: setup ## Start local AWS and print the environment for your own cdk and aws (SPEED=20 to speed it up, PORT=4566, AUTH=1 enforces IAM)
 	@exec $(BIN)/python -m local --speed $(or $(SPEED),1) --port $(or $(PORT),0) $(if $(call on,$(AUTH)),--auth)
 
-live: setup ## Find out on your AWS account what no emulator can tell (see docs/guide/live.md; LOCAL=1, CLEAN=1, REPORT=file, REPLICAS=..., ONLY=..., YES=1)
+live: setup build/awscli-venv/done ## Find out on your AWS account what no emulator can tell (see docs/guide/live.md; LOCAL=1, CLEAN=1, REPORT=file, REPLICAS=..., ONLY=..., YES=1)
 	@exec $(BIN)/python -m live $(if $(call on,$(LOCAL)),--local) $(if $(call on,$(CLEAN)),--clean) $(if $(REPORT),--report "$(REPORT)") $(if $(call on,$(YES)),--yes) --replicas "$(REPLICAS)" --only "$(ONLY)"
 
 check: lint test ## Check what a pull request needs: style, types, imports and every test

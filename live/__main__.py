@@ -67,7 +67,7 @@ def _arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     arguments.probes = dict(PROBES)
     if arguments.only:
-        rows = arguments.only.upper().split(",")
+        rows = [row.strip() for row in arguments.only.upper().split(",") if row.strip()]
         if unknown := [row for row in rows if row not in PROBES]:
             parser.error(f"--only names {', '.join(unknown)}: expected rows such as {', '.join(list(PROBES)[:3])}")
         arguments.probes = {row: PROBES[row] for row in rows}
@@ -80,12 +80,14 @@ def _in_account(arguments: argparse.Namespace, terminal: Terminal) -> int:
         raise RefusedError("no Region is configured: set AWS_REGION to the Region of the primaries, such as us-west-2")
     account, enabled = _account(connector(), SystemClock(), home, arguments.replicas)
     if arguments.clean:
-        terminal.say([f"Searching {len(enabled)} Regions for what earlier runs left behind"])
+        terminal.say([f"Removes what every run has made in {len(enabled)} Regions, even a run that is still going on"])
+        if not arguments.yes and not terminal.confirm():
+            return 1
         if clean(account, enabled, terminal):
             return 1
         terminal.say(["Nothing is left, but ListSecrets may not show secrets of the last five minutes yet."])
         return 0
-    terminal.say(preflight.plan(account).lines)
+    terminal.say(preflight.plan(account, acceptance=not arguments.only).lines)
     if not arguments.yes and not terminal.confirm():
         return 1
     return _run(account, arguments, terminal, partial(accept, environment={}))
@@ -94,24 +96,28 @@ def _in_account(arguments: argparse.Namespace, terminal: Terminal) -> int:
 def _locally(arguments: argparse.Namespace, terminal: Terminal) -> int:
     with local_aws(bootstrapped=not arguments.only) as (connect, environment):
         terminal.say([f"Local AWS, {SPEED:g} times as fast as AWS, with IAM enforced"])
-        account, _ = _account(connect, HurriedClock(SPEED), REGION, arguments.replicas)
-        terminal.say(preflight.plan(account).lines)
+        account, _ = _account(connect, HurriedClock(SPEED), REGION, arguments.replicas, is_local=True)
+        terminal.say(preflight.plan(account, acceptance=not arguments.only).lines)
         return _run(account, arguments, terminal, partial(accept, environment=environment))
 
 
-def _account(connect: Connect, clock: Clock, home: str, given: str) -> tuple[Account, list[str]]:
+def _account(
+    connect: Connect, clock: Clock, home: str, given: str, *, is_local: bool = False
+) -> tuple[Account, list[str]]:
     """The account, and its enabled Regions."""
     run_id = new_run(clock.now())
     enabled = preflight.regions(Account(connect, clock, run_id, home, (home, home)))
     replicas = preflight.replicas(enabled, home, given)
     third = next((region for region in enabled if region not in (home, *replicas)), "")
-    return Account(connect, clock, run_id, home, replicas, third), enabled
+    return Account(connect, clock, run_id, home, replicas, third, is_local=is_local), enabled
 
 
 def _run(account: Account, arguments: argparse.Namespace, terminal: Terminal, acceptance: Acceptance) -> int:
-    report = session(account, arguments.probes, terminal, _AT_ONCE, None if arguments.only else acceptance)
+    def save(report: Report) -> None:
+        terminal.say([f"Written: {path}" for path in report.write(FOLDER)])
+
+    report = session(account, arguments.probes, terminal, _AT_ONCE, None if arguments.only else acceptance, save)
     terminal.show(report)
-    terminal.say([f"Written: {path}" for path in report.write(FOLDER)])
     return 1 if report.wrong or report.failed or report.left else 0
 
 

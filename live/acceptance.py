@@ -14,7 +14,7 @@ from .account import Account, Call
 
 ROOT = Path(__file__).parent.parent
 LOG = Path("build") / "live" / "acceptance.txt"
-_BOOTSTRAP = "/cdk-bootstrap/hnb659fds/version"
+BOOTSTRAP = "/cdk-bootstrap/hnb659fds/version"
 _OUTCOME = re.compile(r"^(PASSED|FAILED|ERROR) (\S+)(?: - (.*))?$", re.MULTILINE)
 _SKIPPED = re.compile(r"^SKIPPED \[\d+\] (\S+): (.*)$", re.MULTILINE)
 
@@ -30,14 +30,17 @@ def accept(account: Account, environment: Mapping[str, str]) -> dict[str, str]:
         The outcome of each test. What pytest prints goes to ``build/live/acceptance.txt``.
     """
     calls: list[Call] = []
-    reply = account.call(calls, "ssm", "get_parameter", Name=_BOOTSTRAP)
+    reply = account.call(calls, "ssm", "get_parameter", Name=BOOTSTRAP)
     if reply.code:
         return {"all": f"skipped: {account.home} is not bootstrapped; run `npx cdk bootstrap` first ({reply.words})"}
     if not account.third:
         return {"all": "skipped: the account has no fourth enabled Region, which the tests need"}
     regions = ",".join((*account.replicas, account.third))
-    command = [sys.executable, "-m", "pytest", "tests/e2e", "-m", "live", "-p", "no:cacheprovider", "-rA", "-q"]
+    command = [sys.executable, "-m", "pytest", "tests/e2e", "-m", "live", "-p", "no:cacheprovider", "-rA", "-v"]
+    command += ["-o", "console_output_style=classic"]
     home = {"AWS_REGION": account.home, "AWS_DEFAULT_REGION": account.home}
+    # Else pytest shortens its reasons.
+    home |= {"COLUMNS": "1000"}
     told = to_its_end([*command, "--live", account.run, "--live-regions", regions], {**environment, **home})
     return outcomes(told) or {"all": f"failed: see {LOG}"}
 

@@ -46,7 +46,7 @@ class Call:
 class Reply:
     """The outcome of a call: AWS's response, or its error."""
 
-    answer: Mapping[str, Any] = field(default_factory=dict)
+    response: Mapping[str, Any] = field(default_factory=dict)
     code: str = ""
     message: str = ""
 
@@ -66,11 +66,21 @@ class Account:
         home: the Region of the primaries.
         replicas: two other Regions.
         third: one more, for the end-to-end tests; empty if there is none.
+        is_local: whether it is local AWS, which proves nothing of AWS.
     """
 
     def __init__(
-        self, connect: Connect, clock: Clock, run: str, home: str, replicas: tuple[str, str], third: str = ""
+        self,
+        connect: Connect,
+        clock: Clock,
+        run: str,
+        home: str,
+        replicas: tuple[str, str],
+        third: str = "",
+        *,
+        is_local: bool = False,
     ) -> None:
+        self.is_local = is_local
         self.clock, self.run, self.home, self.replicas, self.third = clock, run, home, replicas, third
         self.stopped = threading.Event()
         # The ARNs of secrets and keys: AWS may not list a new one for minutes.
@@ -120,14 +130,14 @@ class Account:
         region = region or self.home
         client = self.client(service, region, credentials)
         try:
-            answer = getattr(client, operation)(**parameters, **self._tags(operation))
+            response = getattr(client, operation)(**parameters, **self._tags(operation))
         except ClientError as error:
             told = error.response["Error"]
             reply, metadata = Reply({}, told["Code"], told["Message"]), error.response.get("ResponseMetadata", {})
         else:
-            reply, metadata = Reply(answer or {}), (answer or {}).get("ResponseMetadata", {})
+            reply, metadata = Reply(response or {}), (response or {}).get("ResponseMetadata", {})
         if not reply.code:
-            self._remember(operation, reply.answer)
+            self._remember(operation, reply.response)
         error_words = reply.words if reply.code else ""
         calls.append(Call(service, operation, region, metadata.get("RequestId", ""), error_words))
         return reply
@@ -144,11 +154,11 @@ class Account:
             self.clock.sleep(min(seconds, _LONGEST_SLEEP))
             seconds -= _LONGEST_SLEEP
 
-    def _remember(self, operation: str, answer: Mapping[str, Any]) -> None:
+    def _remember(self, operation: str, response: Mapping[str, Any]) -> None:
         if operation == "create_secret":
-            self.made.append(str(answer["ARN"]))
+            self.made.append(str(response["ARN"]))
         if operation == "create_key":
-            self.made.append(str(answer["KeyMetadata"]["Arn"]))
+            self.made.append(str(response["KeyMetadata"]["Arn"]))
 
     def _tags(self, operation: str) -> dict[str, Any]:
         if operation not in _MAKES:

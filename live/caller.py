@@ -14,7 +14,7 @@ T = TypeVar("T")
 QUIET = 15.0
 # F22: InSync within seconds; the first use of a Region's own key takes longer.
 SETTLES_WITHIN = 120.0
-LOOK_OFTEN, LOOK_SELDOM = 1.0, 5.0
+POLL_OFTEN, POLL_SELDOM = 1.0, 5.0
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class Caller:
         reply = self.call(service, operation, region, **parameters)
         if reply.code:
             raise SkipError(f"{service} {operation}: {reply.words}")
-        return reply.answer
+        return reply.response
 
     def now(self) -> float:
         """Epoch seconds."""
@@ -104,7 +104,7 @@ class Caller:
             if quiet or self.now() - started >= within + 4 * QUIET:
                 return read_so_far
             soon = often or not done(read_so_far[-1])
-            self.wait(LOOK_OFTEN if soon and self.now() - started < SETTLES_WITHIN / 2 else LOOK_SELDOM)
+            self.wait(POLL_OFTEN if soon and self.now() - started < SETTLES_WITHIN / 2 else POLL_SELDOM)
             read_so_far.append(read())
             if read_so_far[-1] != read_so_far[-2]:
                 since = self.now()

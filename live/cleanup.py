@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from botocore.exceptions import BotoCoreError
+
 from .account import PREFIX, TAG, Account, Call, Reply
 
 # Seconds. F18: a removed replica is gone after 40 to 90 s. One that still exists much later is stranded.
 STRANDED_AFTER = 240.0
 GIVE_UP_AFTER = 900.0
-_LOOK_EVERY = 5.0
+_POLL_EVERY = 5.0
 _KEY_WINDOW_DAYS = 7
-# Of the function, by its logical ID.
-_LOG_GROUPS = "ReplicatedSecretProviderLogs"
 _Listed = Mapping[str, Any]
 
 
@@ -46,13 +46,12 @@ class Cleanup:
             left = self._once(is_stranded=age >= STRANDED_AFTER)
             if not left or age >= GIVE_UP_AFTER:
                 return [*left, *self.problems]
-            clock.sleep(_LOOK_EVERY)
+            clock.sleep(_POLL_EVERY)
 
     def _once(self, *, is_stranded: bool) -> list[str]:
         """Remove what can be removed now. Returns what was there."""
-        left: list[str] = []
-        for region in self._regions:
-            left += self._stacks(region)
+        left = [stack for region in self._regions for stack in self._stacks(region)]
+        is_without_stacks = not left
         # A stack removes its own replicas and secrets.
         if self._deleting and not is_stranded:
             return left
@@ -62,7 +61,8 @@ class Cleanup:
         for region in self._regions:
             left += self._keys(region)
             left += self._log_groups(region)
-        return [*left, *self._roles()]
+        # A stack may need its role to be deleted.
+        return [*left, *self._roles()] if is_without_stacks else left
 
     def _secrets(self, *, is_stranded: bool) -> list[str]:
         there = {region: self._list_secrets(region) for region in self._regions}
@@ -74,7 +74,7 @@ class Cleanup:
     def _remove(self, region: str, secret: _Listed, there: Mapping[str, list[_Listed]], *, is_stranded: bool) -> None:
         """Take one step towards a secret's end."""
         arn = secret["ARN"]
-        described = self._call("secretsmanager", "describe_secret", region, SecretId=arn).answer
+        described = self._call("secretsmanager", "describe_secret", region, SecretId=arn).response
         if not described or not self._is_ours(described.get("Tags", [])):
             return
         if described.get("PrimaryRegion", region) != region:
@@ -104,7 +104,7 @@ class Cleanup:
             arn = ":".join([*made.split(":")[:3], region, *made.split(":")[4:]])
             if arn not in listed:
                 reply = self._call("secretsmanager", "describe_secret", region, SecretId=arn)
-                listed |= {} if reply.code else {arn: reply.answer}
+                listed |= {} if reply.code else {arn: reply.response}
         return [secret for secret in listed.values() if self._is_ours(secret.get("Tags", []))]
 
     def _stacks(self, region: str) -> Iterator[str]:
@@ -128,7 +128,7 @@ class Cleanup:
                 self._try("rds", "delete_db_cluster", region, DBClusterIdentifier=name, SkipFinalSnapshot=True)
 
     def _has_replicas(self, region: str, arn: str) -> bool:
-        described = self._call("secretsmanager", "describe_secret", region, SecretId=arn).answer
+        described = self._call("secretsmanager", "describe_secret", region, SecretId=arn).response
         if entries := described.get("ReplicationStatus"):
             self._drop(region, arn, [entry["Region"] for entry in entries])
             return True
@@ -138,18 +138,18 @@ class Cleanup:
     def _keys(self, region: str) -> Iterator[str]:
         made = [arn for arn in self._made("kms") if arn.split(":")[3] == region]
         for arn in dict.fromkeys([*self._tagged_keys(region), *made]):
-            state = self._call("kms", "describe_key", region, KeyId=arn).answer.get("KeyMetadata", {}).get("KeyState")
+            state = self._call("kms", "describe_key", region, KeyId=arn).response.get("KeyMetadata", {}).get("KeyState")
             if state not in (None, "PendingDeletion"):
                 scheduled = {"KeyId": arn, "PendingWindowInDays": _KEY_WINDOW_DAYS}
                 self._try("kms", "schedule_key_deletion", region, **scheduled)
                 yield f"{region} key {arn.rpartition('/')[2]}"
 
     def _log_groups(self, region: str) -> Iterator[str]:
-        """The stacks of the end-to-end tests leave their log groups behind."""
-        named = {"logGroupNamePattern": _LOG_GROUPS}
+        """The stacks of the end-to-end tests leave their log groups behind. Their names contain the stack's."""
+        named = {"logGroupNamePattern": f"{PREFIX}-"}
         for group in self._pages("logs", "describe_log_groups", region, "logGroups", "nextToken", **named):
             arn, name = group["arn"].removesuffix(":*"), group["logGroupName"]
-            tags = self._call("logs", "list_tags_for_resource", region, resourceArn=arn).answer.get("tags", {})
+            tags = self._call("logs", "list_tags_for_resource", region, resourceArn=arn).response.get("tags", {})
             if self._is_ours([{"Key": key, "Value": value} for key, value in tags.items()]):
                 self._try("logs", "delete_log_group", region, logGroupName=name)
                 yield f"{region} log group {name}"
@@ -167,9 +167,9 @@ class Cleanup:
             named = {"RoleName": role["RoleName"]}
             if not role["RoleName"].startswith(f"{PREFIX}-"):
                 continue
-            if not self._is_ours(self._call("iam", "list_role_tags", **named).answer.get("Tags", [])):
+            if not self._is_ours(self._call("iam", "list_role_tags", **named).response.get("Tags", [])):
                 continue
-            for policy in self._call("iam", "list_role_policies", **named).answer.get("PolicyNames", []):
+            for policy in self._call("iam", "list_role_policies", **named).response.get("PolicyNames", []):
                 self._try("iam", "delete_role_policy", **named, PolicyName=policy)
             self._try("iam", "delete_role", **named)
             yield f"role {role['RoleName']}"
@@ -188,10 +188,10 @@ class Cleanup:
         more: dict[str, Any] = {}
         while True:
             reply = self._try(service, operation, region, **parameters, **more)
-            yield from reply.answer.get(items, [])
-            if not reply.answer.get(token):
+            yield from reply.response.get(items, [])
+            if not reply.response.get(token):
                 return
-            more = {token: reply.answer[token]}
+            more = {token: reply.response[token]}
 
     def _try(self, service: str, operation: str, region: str = "", **parameters: Any) -> Reply:
         """A call that may fail for now: the next round tries it again."""
@@ -201,7 +201,11 @@ class Cleanup:
         return reply
 
     def _call(self, service: str, operation: str, region: str = "", **parameters: Any) -> Reply:
-        return self._account.call(self.calls, service, operation, region, **parameters)
+        try:
+            return self._account.call(self.calls, service, operation, region, **parameters)
+        except BotoCoreError as error:
+            # A Region or a service that cannot be reached does not keep the others.
+            return Reply(code=type(error).__name__, message=str(error))
 
 
 def _is_replica_of(listed: _Listed, primary_arn: str, primary_region: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields
 from enum import Enum
 from typing import Any
@@ -22,21 +22,33 @@ def kinds() -> dict[str, type[Enum]]:
     return found
 
 
-def dialect_of(values: Mapping[str, str | None]) -> Dialect:
-    """The dialect with these values, by row. What is not settled has its default."""
+def dialects_of(values: Mapping[str, str | None], untold: Collection[str] = ()) -> list[Dialect]:
+    """The dialects with these values, by row: one for each value of what the calls cannot tell.
+
+    Args:
+        values: by row; what is not settled has its default.
+        untold: the rows that cannot be told in the account.
+    """
     known = kinds()
     names = dict(zip(known, (field.name for field in fields(Dialect)), strict=True))
-    chosen: dict[str, Any] = {names[row]: known[row](value) for row, value in values.items() if row in known and value}
-    return Dialect(**chosen)
+    chosen: list[dict[str, Any]] = [
+        {names[row]: known[row](value) for row, value in values.items() if row in known and value}
+    ]
+    for row in set(untold) & set(known):
+        chosen = [{**each, names[row]: value} for each in chosen for value in known[row]]
+    return [Dialect(**each) for each in chosen]
 
 
-def tested(dialect: Dialect) -> str:
-    """Whether the handler's tests run under a dialect, in a sentence."""
-    dialects = set(every_dialect())
-    if dialect in dialects:
+def tested(dialects: Collection[Dialect]) -> str:
+    """Whether the handler's tests run under each of some dialects, in a sentence."""
+    every = set(every_dialect())
+    if every.issuperset(dialects):
         return "The handler is tested under exactly this dialect."
-    known = [{tuple(getattr(each, name) for name in group) for each in dialects} for group in TOGETHER]
-    here = [tuple(getattr(dialect, name) for name in group) for group in TOGETHER]
-    if all(values in combinations for values, combinations in zip(here, known, strict=True)):
+    known = [{tuple(getattr(each, name) for name in group) for each in every} for group in TOGETHER]
+    if all(
+        tuple(getattr(dialect, name) for name in group) in combinations
+        for dialect in dialects
+        for group, combinations in zip(TOGETHER, known, strict=True)
+    ):
         return "The handler is tested under these values: each in combination with those that can affect it."
     return "The handler is not tested under this dialect."

@@ -31,12 +31,14 @@ def rows(text: str) -> dict[str, str]:
 
 
 def raised(report: Report, text: str) -> Iterator[str]:
-    """The rows that a report settles or contradicts, as they should read.
+    """The rows that a report of an account settles or contradicts, as they should read.
 
     Args:
         report: the report.
         text: docs/design/aws-facts.md.
     """
+    if report.is_local:
+        return
     known = rows(text)
     source = f"R `make live` {report.data['when'][:10]}, {report.data['home']}"
     by_row = {row["row"]: row for row in report.rows}

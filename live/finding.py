@@ -16,7 +16,7 @@ class State(Enum):
     SETTLED = "settled"
     WRONG = "wrong"
     MOOT = "does not arise"
-    UNEXPECTED = "none of the known answers"
+    UNEXPECTED = "none of the known behaviors"
     SKIPPED = "skipped"
 
 

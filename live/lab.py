@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .account import PREFIX, Account, Credentials
-from .caller import LOOK_OFTEN, LOOK_SELDOM, SETTLES_WITHIN, Caller
+from .caller import POLL_OFTEN, POLL_SELDOM, SETTLES_WITHIN, Caller
 from .finding import SkipError
 from .secret import Secret
 
@@ -68,7 +68,7 @@ class Lab(Caller):
             lambda: self.call("kms", "describe_key", region, KeyId=arn),
             lambda reply: not reply.code,
             KEY_COUNTS_WITHIN,
-            LOOK_SELDOM,
+            POLL_SELDOM,
         )
         if reply.code:
             raise SkipError(f"the key cannot be used: {reply.words}")
@@ -99,7 +99,7 @@ class Lab(Caller):
             lambda: self.need("cloudformation", "describe_change_set", StackName=stack, ChangeSetName=name),
             lambda made: made["Status"] in ("CREATE_COMPLETE", "FAILED"),
             STACK_WITHIN,
-            LOOK_OFTEN,
+            POLL_OFTEN,
         )
         if made["Status"] != "CREATE_COMPLETE":
             raise SkipError(f"the change set is {made['Status']}: {made.get('StatusReason', '')}")
@@ -114,7 +114,7 @@ class Lab(Caller):
             lambda: str(self.need("cloudformation", "describe_stacks", StackName=name)["Stacks"][0]["StackStatus"]),
             lambda found: found == status or found.endswith(("FAILED", "ROLLBACK_COMPLETE")),
             STACK_WITHIN,
-            LOOK_OFTEN,
+            POLL_OFTEN,
         )
         if found != status:
             raise SkipError(f"the stack {name} is {found}, not {status}")
@@ -141,12 +141,12 @@ class Lab(Caller):
             lambda: self.call("sts", "assume_role", RoleArn=role, RoleSessionName=PREFIX, **given),
             lambda reply: not reply.code,
             SETTLES_WITHIN,
-            LOOK_SELDOM,
+            POLL_SELDOM,
         )
         if reply.code:
             raise SkipError(f"the role cannot be assumed: {reply.words}")
         names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
-        return {name: str(reply.answer["Credentials"][name]) for name in names}
+        return {name: str(reply.response["Credentials"][name]) for name in names}
 
 
 def key_policy(partition: str, account: str, *statements: Mapping[str, Any]) -> str:

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from local.cdk import Cdk
-from local.server import LocalAws
+from local.server import ACCOUNT, REGION, LocalAws
 
 from .account import Connect
 from .clients import connector
+from .preflight import PREFERRED
 
 SPEED = 20.0
 _PAGE = Path(__file__).parent.parent / "docs" / "guide" / "live.md"
@@ -59,6 +60,7 @@ def local_aws(*, bootstrapped: bool) -> Iterator[tuple[Connect, dict[str, str]]]
         own = {name: str(made[name]) for name in ("AccessKeyId", "SecretAccessKey")}
         if bootstrapped:
             with tempfile.TemporaryDirectory() as scratch:
-                Cdk(aws.environment, Path(scratch)).bootstrap()
+                regions = (f"aws://{ACCOUNT}/{region}" for region in (REGION, *PREFERRED))
+                Cdk(aws.environment, Path(scratch)).run("bootstrap", *regions)
         environment = {"AWS_ACCESS_KEY_ID": own["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": own["SecretAccessKey"]}
         yield connector(aws.endpoint, own), aws.environment | environment

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError
 
 from .account import PREFIX, Account, Call
+from .cleanup import Cleanup
 from .redact import redact
 
 # What all probes make at most; tests/live/test_preflight.py counts.
 SECRETS, KEYS, CALLS, MINUTES = 140, 8, 3_000, 15
-_HOURS = 1
+# And the end-to-end tests.
+ACCEPTANCE_SECRETS, ACCEPTANCE_KEYS, ACCEPTANCE_MINUTES = 60, 10, 45
+# However long it lasts, it is billed for these.
+_HOURS = 2
 _HOURS_OF_A_MONTH = 730
 # USD, from AWS's price lists of 2026; a cluster without an instance costs less than a cent.
 _SECRET_MONTH, _KEY_MONTH, _CALL, _CLUSTER = 0.40, 1.00, 0.05 / 10_000, 0.01
-_PREFERRED = ("eu-west-3", "us-east-1")
+PREFERRED = ("eu-west-3", "us-east-1")
 
 
 class RefusedError(Exception):
@@ -29,23 +36,28 @@ class Plan:
     account_id: str
     home: str
     replicas: tuple[str, str]
+    acceptance: bool
 
     @property
     def lines(self) -> list[str]:
         """For the user, who decides."""
+        tests = ["Then deploys the stacks of the end-to-end tests, and destroys them"] if self.acceptance else []
+        minutes = MINUTES + ACCEPTANCE_MINUTES * self.acceptance
         return [
             f"Account {self.account_id}, as {self.caller}",
             f"Primaries in {self.home}, replicas in {' and '.join(self.replicas)}",
             f"Makes at most {SECRETS} secrets and replicas named {PREFIX}/..., and {KEYS} KMS keys",
-            "Makes 4 roles, 2 stacks and a database cluster without an instance",
-            f"Costs at most {cost():.2f} USD, takes about {MINUTES} minutes",
-            "Removes everything at the end; AWS deletes the keys after 7 days, which costs nothing",
+            "Makes 4 roles, 3 stacks and a database cluster without an instance",
+            *tests,
+            f"Costs at most {cost(acceptance=self.acceptance):.2f} USD, takes about {minutes} minutes",
+            "Removes everything at the end; AWS deletes the keys after 7 days or more, which costs nothing",
         ]
 
 
-def cost() -> float:
-    """USD for what all probes make, if it lasts for an hour."""
-    monthly = SECRETS * _SECRET_MONTH + KEYS * _KEY_MONTH
+def cost(*, acceptance: bool) -> float:
+    """USD for what all probes make, and the end-to-end tests."""
+    secrets, keys = SECRETS + ACCEPTANCE_SECRETS * acceptance, KEYS + ACCEPTANCE_KEYS * acceptance
+    monthly = secrets * _SECRET_MONTH + keys * _KEY_MONTH
     return monthly * _HOURS / _HOURS_OF_A_MONTH + CALLS * _CALL + _CLUSTER
 
 
@@ -53,13 +65,19 @@ def regions(account: Account) -> list[str]:
     """The Regions that are enabled.
 
     Raises:
-        RefusedError: If they cannot be listed.
+        RefusedError: If they cannot be listed, or the primaries' Region is not one of them.
     """
-    calls: list[Call] = []
-    reply = account.call(calls, "ec2", "describe_regions")
+    hint = f"are the credentials valid, and is {account.home} an enabled Region?"
+    try:
+        reply = account.call([], "ec2", "describe_regions")
+    except BotoCoreError as error:
+        raise RefusedError(f"the account's Regions are not known: {error} ({hint})") from error
     if reply.code:
-        raise RefusedError(f"the account's Regions could not be listed: {reply.words}")
-    return sorted(region["RegionName"] for region in reply.answer["Regions"])
+        raise RefusedError(f"the account's Regions could not be listed: {redact(reply.words)} ({hint})")
+    enabled = sorted(region["RegionName"] for region in reply.response["Regions"])
+    if account.home not in enabled:
+        raise RefusedError(f"AWS_REGION is {account.home!r}: expected an enabled Region, such as {enabled[0]}")
+    return enabled
 
 
 def replicas(enabled: Sequence[str], home: str, given: str) -> tuple[str, str]:
@@ -76,21 +94,25 @@ def replicas(enabled: Sequence[str], home: str, given: str) -> tuple[str, str]:
     if given:
         chosen = [region.strip() for region in given.split(",")]
         wrong = [region for region in chosen if region not in enabled or region == home]
-        if wrong or len(set(chosen)) != len(chosen) or len(chosen) != len(_PREFERRED):
+        if wrong or len(set(chosen)) != len(chosen) or len(chosen) != len(PREFERRED):
             raise RefusedError(
                 f"REPLICAS is {given!r}: expected two enabled Regions other than {home}, such as "
                 f"{','.join(replicas(enabled, home, ''))}"
             )
     else:
-        others = [region for region in (*_PREFERRED, *enabled) if region in enabled and region != home]
+        others = [region for region in (*PREFERRED, *enabled) if region in enabled and region != home]
         chosen = list(dict.fromkeys(others))[:2]
-        if len(chosen) < len(_PREFERRED):
+        if len(chosen) < len(PREFERRED):
             raise RefusedError(f"the account has {len(chosen) + 1} enabled Regions, but three are needed: enable more")
     return chosen[0], chosen[1]
 
 
-def plan(account: Account) -> Plan:
+def plan(account: Account, *, acceptance: bool) -> Plan:
     """What the run is about to do.
+
+    Args:
+        account: where.
+        acceptance: whether the end-to-end tests run too.
 
     Raises:
         RefusedError: If the account already has secrets with the prefix, or they cannot be listed.
@@ -100,15 +122,26 @@ def plan(account: Account) -> Plan:
     if caller.code:
         raise RefusedError(f"the credentials do not work: {redact(caller.words)}")
     for region in account.regions:
-        filters = [{"Key": "name", "Values": [PREFIX]}]
-        reply = account.call(
-            calls, "secretsmanager", "list_secrets", region, Filters=filters, IncludePlannedDeletion=True
-        )
-        if reply.code:
-            raise RefusedError(f"the secrets in {region} could not be listed: {redact(reply.words)}")
-        if found := [secret["Name"] for secret in reply.answer["SecretList"]]:
+        if found := _named(account, region):
             raise RefusedError(
                 f"{region} already has the secret {found[0]}, from an earlier run or from someone else: run "
                 "`make live CLEAN=1`, which removes what earlier runs left behind, or delete it yourself"
             )
-    return Plan(caller.answer["Arn"], caller.answer["Account"], account.home, account.replicas)
+    # Nothing is the new run's yet: the clean-up only lists.
+    if problems := Cleanup(account, account.regions, account.run).run():
+        raise RefusedError(f"the clean-up could not find what a run makes: {redact(problems[0])}")
+    return Plan(caller.response["Arn"], caller.response["Account"], account.home, account.replicas, acceptance)
+
+
+def _named(account: Account, region: str) -> list[str]:
+    """The secrets of the prefix, also those that are scheduled for deletion."""
+    found: list[str] = []
+    asked: dict[str, Any] = {"Filters": [{"Key": "name", "Values": [PREFIX]}], "IncludePlannedDeletion": True}
+    while True:
+        reply = account.call([], "secretsmanager", "list_secrets", region, **asked)
+        if reply.code:
+            raise RefusedError(f"the secrets of {region} are not known: {redact(reply.words)}")
+        found += [secret["Name"] for secret in reply.response["SecretList"]]
+        if not reply.response.get("NextToken"):
+            return found
+        asked["NextToken"] = reply.response["NextToken"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .account import Account, Call
-from .dialect import dialect_of, kinds, tested
+from .dialect import dialects_of, kinds, tested
 from .finding import State
 from .probe import PROBES
 from .redact import redact
@@ -53,6 +53,7 @@ class Report:
                 "format": FORMAT,
                 "run": account.run,
                 "when": datetime.fromtimestamp(account.clock.now(), UTC).isoformat(timespec="seconds"),
+                "local": account.is_local,
                 "home": account.home,
                 "replicas": list(account.replicas),
                 "seconds": round(seconds),
@@ -72,12 +73,19 @@ class Report:
         try:
             data = json.loads(path.read_text())
             if data["format"] != FORMAT:
-                raise ReportError(f"{path} has format {data['format']}: expected {FORMAT}")
+                raise ReportError(f"{path} has format {data['format']!r}, and this version reads {FORMAT}")
             report = cls(data)
+            for row in report.rows:
+                State(row["state"])
             report.markdown()
-        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-            raise ReportError(f"{path} is not a report of `make live`: {error!r}") from error
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            raise ReportError(f"{path} is not a report of `make live`: {type(error).__name__}: {error}") from error
         return report
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is of local AWS, which proves nothing of AWS."""
+        return bool(self.data.get("local"))
 
     @property
     def rows(self) -> Sequence[_Row]:
@@ -102,18 +110,20 @@ class Report:
         """What the report settles, in sentences."""
         values = {row["row"]: row["value"] for row in self.rows if row["row"].startswith("U")}
         named = [f"{row} {value}" for row, value in values.items() if value]
-        moot = [row["row"] for row in self.rows if row["state"] == State.MOOT.value]
+        moot = {row["row"]: row["did"] for row in self.rows if row["state"] == State.MOOT.value}
         open_rows = [row for row, value in values.items() if not value and row not in moot]
-        said = [f"The dialect of this account: {'; '.join(named) or 'unknown'}."]
+        said = ["This is local AWS, which proves nothing of AWS."] if self.is_local else []
+        said.append(f"The dialect of this account: {'; '.join(named) or 'unknown'}.")
         if open_rows:
             said.append(f"Not settled: {', '.join(open_rows)}.")
-        if moot:
-            said.append(f"Does not arise: {', '.join(moot)}.")
+        said += [f"{row} does not arise: {why}." for row, why in moot.items()]
         unexpected = [row for row in self.wrong if row.startswith("U")]
         if unexpected:
             said.append(f"The handler is not tested under what AWS did for {', '.join(unexpected)}.")
         else:
-            said.append(tested(dialect_of(values)))
+            said.append(tested(dialects_of(values, moot)))
+            if untold := [row for row in moot if row in kinds()]:
+                said.append(f"That is so with every value of {', '.join(untold)}.")
             if set(kinds()) - {row for row, value in values.items() if value} - set(moot):
                 said.append("For what is not settled, the default is assumed.")
         if facts := [row for row in self.wrong if row.startswith("F")]:

@@ -62,7 +62,7 @@ def _result(account: Account, row: str, probe: Probe) -> Result:
     except SkipError as why:
         finding = Finding(State.SKIPPED, str(why))
     except BotoCoreError as error:
-        finding = Finding(State.SKIPPED, f"AWS could not be reached: {error}")
+        finding = Finding(State.SKIPPED, f"the call could not be made: {error}")
     except (LookupError, ValueError) as error:
         finding = Finding(State.UNEXPECTED, f"a response did not match the API's model: {error!r}")
     return Result(row, finding, tuple(lab.calls), lab.timings, account.clock.now() - started)

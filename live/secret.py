@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .account import Credentials, Reply
-from .caller import LOOK_OFTEN, LOOK_SELDOM, SETTLES_WITHIN, Caller
+from .caller import POLL_OFTEN, POLL_SELDOM, SETTLES_WITHIN, Caller
 from .finding import SkipError
 
 # F18: a removed replica is gone after 40 to 90 s.
@@ -77,7 +77,7 @@ class Secret:
             entry = self.entry(region)
             if entry.get("Status") == "InSync":
                 self._caller.timings.in_sync.append(self._caller.now() - since)
-            self._caller.wait(LOOK_OFTEN)
+            self._caller.wait(POLL_OFTEN)
         self.settled(region)
         self._caller.settle(lambda: self.exists(region), bool)
 
@@ -86,7 +86,7 @@ class Secret:
         while self.exists(region):
             if self._caller.now() - since >= GONE_WITHIN:
                 return False
-            self._caller.wait(LOOK_OFTEN)
+            self._caller.wait(POLL_OFTEN)
         self._caller.timings.gone.append(self._caller.now() - since)
         return not self._caller.settle(lambda: self.exists(region), lambda there: not there)
 
@@ -94,7 +94,7 @@ class Secret:
         """Whether what is at its ARN in a Region is still there after as long as any removal takes."""
         end = self._caller.now() + GONE_WITHIN
         while self._caller.now() < end:
-            self._caller.wait(LOOK_SELDOM)
+            self._caller.wait(POLL_SELDOM)
         return self._caller.settle(lambda: self.exists(region), bool, within=0)
 
     def _read(self, region: str) -> Reply:
@@ -110,7 +110,7 @@ class Secret:
 
 def entry_of(reply: Reply, region: str) -> Mapping[str, Any]:
     """A Region's entry in a response's ReplicationStatus; empty if there is none."""
-    listed: list[Mapping[str, Any]] = reply.answer.get("ReplicationStatus") or []
+    listed: list[Mapping[str, Any]] = reply.response.get("ReplicationStatus") or []
     return next((entry for entry in listed if entry["Region"] == region), {})
 
 

@@ -28,6 +28,7 @@ def session(
     terminal: Terminal,
     at_once: int = 1,
     acceptance: Acceptance | None = None,
+    save: Callable[[Report], object] = lambda _: None,
 ) -> Report:
     """Probe, run the acceptance tests, and remove what both made, whatever happens.
 
@@ -37,6 +38,7 @@ def session(
         terminal: shows the progress.
         at_once: how many probes at a time.
         acceptance: the acceptance tests, if they are to run.
+        save: is given what is known so far, whenever that is more: what comes next may be interrupted.
 
     Returns:
         The report, which names what could not be removed.
@@ -45,15 +47,19 @@ def session(
     try:
         with terminal.progress(len(probes)) as bar:
             results = run(account, probes, at_once, bar.tick)
+        report = Report.of(account, results, {}, account.clock.now() - started)
         if acceptance:
-            terminal.say(["Running the end-to-end tests"])
-        tests = acceptance(account) if acceptance else {}
-        report = Report.of(account, results, tests, account.clock.now() - started)
+            save(report)
+            terminal.say(["Running the end-to-end tests; build/live/acceptance.txt says how far they are"])
+            report = Report.of(account, results, acceptance(account), account.clock.now() - started)
+        save(report)
     finally:
         account.stopped.clear()
         terminal.say(["Removing what was made"])
         left = clean(account, account.regions, terminal, account.run)
-    return report.with_left(left)
+    report = report.with_left(left)
+    save(report)
+    return report
 
 
 def clean(account: Account, regions: Sequence[str], terminal: Terminal, run_id: str = "") -> list[str]:

@@ -35,8 +35,12 @@ class Terminal:
             self._console.print(Text(line), soft_wrap=True)
 
     def confirm(self) -> bool:
-        """Ask whether to continue."""
-        return self._console.input("Continue? [y/N] ").strip().lower() in ("y", "yes")
+        """Ask whether to continue. The end of standard input is a no."""
+        try:
+            return self._console.input("Continue? [y/N] ").strip().lower() in ("y", "yes")
+        except EOFError:
+            self.say(["", "Standard input is at its end, so nobody can answer. YES=1 continues without asking"])
+            return False
 
     def progress(self, total: int) -> Ticker:
         """A progress bar for so many probes, as a context manager. Call its ``tick`` with each result."""
@@ -44,7 +48,7 @@ class Terminal:
 
     def show(self, report: Report) -> None:
         """The report's table, and its verdict."""
-        table = Table("row", "", "what AWS did", title=f"{report.data['home']}, {report.data['when']}")
+        table = Table("row", "", "what AWS did", title=Text(f"{report.data['home']}, {report.data['when']}"))
         for row in report.rows:
             table.add_row(row["row"], Text(outcome(row), style=_STYLES[row["state"]]), Text(row["did"]))
         self._console.print(table)

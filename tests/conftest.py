@@ -8,6 +8,7 @@ from collections.abc import Generator
 import pytest
 from _pytest.nodeid import coerce_node_id
 
+from tests.helpers.parent import end_with_parent
 from tests.helpers.world import SECRETS, World
 
 
@@ -18,7 +19,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Without --live no test speaks to a real account, whatever the machine's environment says."""
-    if not config.getoption("--live"):
+    if config.getoption("--live"):
+        end_with_parent()
+    else:
         os.environ.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_EC2_METADATA_DISABLED="true")
 
 

@@ -4,6 +4,7 @@ import os
 
 import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as sm
 
 from cdk_replicated_secret import ReplicatedSecret
@@ -39,6 +40,8 @@ reader = lambda_.Function(
     code=lambda_.Code.from_inline(READ),
     environment={"SECRET_ARN": replica.secret_arn},
     timeout=cdk.Duration.seconds(30),
+    # Lambda would make one that `cdk destroy` leaves.
+    log_group=logs.LogGroup(consumer, "Log", removal_policy=cdk.RemovalPolicy.DESTROY),
 )
 # The function may read the replica, but not the primary.
 replica.grant_read(reader)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from functools import partial
+
 from live.caller import QUIET
-from live.finding import Finding, moot, settled, settled_by, unexpected
+from live.finding import Finding, settled, settled_by, unexpected
 from live.lab import Lab
-from live.secret import entry_of, said
+from live.secret import Secret, entry_of, said
 from local.secrets_manager.dialect import FailedAgain, Order, OtherKey, SameKeyAgain, WhileRemoving
 
 _TRIES = 4
@@ -36,7 +39,7 @@ def u2(lab: Lab) -> Finding:
     if reply.code:
         return settled_by({OtherKey.ERROR.value: OtherKey.ERROR}, reply.code, reply.words)
     entry = secret.settled(lab.first)
-    used = lab.settle(lambda: secret.describe(lab.first).answer.get("KmsKeyId"), bool)
+    used = lab.settle(lambda: secret.describe(lab.first).response.get("KmsKeyId"), bool)
     changed = (entry.get("KmsKeyId") == key, used == key)
     did = f"the entry was {said(entry)}; its key {'changed' if changed[0] else 'stayed'}"
     if entry.get("Status") != "InSync" or changed[0] != changed[1]:
@@ -89,9 +92,17 @@ def u13(lab: Lab) -> Finding:
     lists = []
     for asked in ((lab.first, lab.second), (lab.second, lab.first)):
         secret = lab.replicated(*asked)
-        listed = secret.describe().answer.get("ReplicationStatus") or []
-        lists.append((list(asked), [entry["Region"] for entry in listed]))
+        listed = lab.settle(partial(_listed, secret), partial(_has_all, asked))
+        lists.append((list(asked), listed))
     did = "; ".join(f"asked for {' '.join(asked)}, listed {' '.join(listed)}" for asked, listed in lists)
     if any(len(listed) != len(asked) for asked, listed in lists):
-        return moot(f"the lists were incomplete: {did}")
+        return unexpected(f"the lists are incomplete: {did}")
     return settled(Order.REQUEST if all(asked == listed for asked, listed in lists) else Order.ANY, did)
+
+
+def _listed(secret: Secret) -> list[str]:
+    return [entry["Region"] for entry in secret.describe().response.get("ReplicationStatus") or []]
+
+
+def _has_all(asked: Collection[str], listed: Collection[str]) -> bool:
+    return set(asked) <= set(listed)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from live.account import Reply
-from live.caller import SETTLES_WITHIN
+from live.caller import QUIET, SETTLES_WITHIN
 from live.finding import Finding, SkipError, holds, moot
 from live.lab import Lab
 from live.secret import GONE_WITHIN, Secret, entry_of, said
@@ -20,7 +21,7 @@ def f4(lab: Lab) -> Finding:
     """A primary with the default key has no KmsKeyId, and ListSecrets does not show its replicas."""
     secret = lab.replicated()
     listed = _listed(lab, secret)
-    keys = (secret.describe().answer.get("KmsKeyId"), listed.get("ReplicationStatus"))
+    keys = (secret.describe().response.get("KmsKeyId"), listed.get("ReplicationStatus"))
     return holds(f"DescribeSecret's KmsKeyId: {keys[0]}; ListSecrets' ReplicationStatus: {keys[1]}", so=not any(keys))
 
 
@@ -28,6 +29,20 @@ def f5(lab: Lab) -> Finding:
     """A forced delete of a secret that does not exist is accepted."""
     reply = lab.call("secretsmanager", "delete_secret", SecretId=lab.name(), ForceDeleteWithoutRecovery=True)
     return holds(_words(reply), so=not reply.code)
+
+
+def f6(lab: Lab) -> Finding:
+    """Describe by an ARN without the suffix: a name that ends like one is not found."""
+    codes = []
+    for name in (lab.name(), f"{lab.name()}-secret"):
+        partial_arn = lab.secret(name=name).arn[:-7]
+        code = lab.settle(partial(_code, lab, partial_arn), lambda code: not code, within=QUIET)
+        codes.append(code or "found")
+    return holds(f"without: {codes[0]}; with: {codes[1]}", so=codes == ["found", "ResourceNotFoundException"])
+
+
+def _code(lab: Lab, secret_id: str) -> str:
+    return lab.call("secretsmanager", "describe_secret", SecretId=secret_id).code
 
 
 def f10(lab: Lab) -> Finding:
@@ -126,24 +141,24 @@ def f18(lab: Lab) -> Finding:
     if reply.code:
         return holds(reply.words, so=False)
     there = secret.exists(lab.first)
-    answer = lab.settle(lambda: _replication(secret), lambda told: not any(told))
+    response = lab.settle(lambda: _replication(secret), lambda told: not any(told))
     if not secret.gone(lab.first, since=removed):
         return holds(f"the replica was still there after {GONE_WITHIN:g} s", so=False)
     seconds = lab.timings.gone[-1]
-    at_once = reply.answer.get("ReplicationStatus") == [] and not any(answer)
+    at_once = reply.response.get("ReplicationStatus") == [] and not any(response)
     did = f"the entry {'disappeared immediately' if at_once else 'stayed'}; the replica was gone after {seconds:.0f} s"
     return holds(did if there else f"{did}, and not there right after the call", so=at_once and there)
 
 
 def _replication(secret: Secret) -> tuple[Any, Any]:
-    answer = secret.describe().answer
-    return answer.get("ReplicationStatus"), answer.get("PrimaryRegion")
+    response = secret.describe().response
+    return response.get("ReplicationStatus"), response.get("PrimaryRegion")
 
 
 def f19(lab: Lab) -> Finding:
     """A replica's own description."""
     secret = lab.replicated()
-    told = lab.settle(lambda: secret.describe(lab.first), lambda reply: not reply.code).answer
+    told = lab.settle(lambda: secret.describe(lab.first), lambda reply: not reply.code).response
     wrong = {
         "PrimaryRegion": told.get("PrimaryRegion") != lab.home,
         "ARN": told.get("ARN") != secret.arn_in(lab.first),
@@ -203,7 +218,7 @@ def f23(lab: Lab) -> Finding:
     secret = lab.replicated()
     secret.promote(lab.first)
     if secret.settled(lab.first):
-        return moot("the primary still lists a promoted replica's Region (U9)")
+        return moot("the primary still lists a promoted replica's Region (U9), so replicating is not a first one")
     reply = secret.replicate(lab.first)
     entry = {} if reply.code else secret.settled(lab.first)
     expected = f"Replication failed: Secret name {secret.name} already exists in region {lab.first}."
@@ -220,8 +235,8 @@ def f26(lab: Lab) -> Finding:
 
 
 def _promoted(secret: Secret, region: str) -> tuple[Any, Any]:
-    answer = secret.describe(region).answer
-    return answer.get("ARN"), answer.get("PrimaryRegion")
+    response = secret.describe(region).response
+    return response.get("ARN"), response.get("PrimaryRegion")
 
 
 def f34(lab: Lab) -> Finding:
@@ -259,4 +274,4 @@ def _words(reply: Reply) -> str:
     return reply.words if reply.code else "the call was accepted"
 
 
-FACTS = (f4, f5, f10, f11, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f26, f34)
+FACTS = (f4, f5, f6, f10, f11, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f26, f34)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from live.finding import Finding, settled, settled_by, unexpected
+from live.finding import Finding, holds, settled, settled_by, unexpected
 from live.lab import Lab, key_policy
 from live.secret import said
 from local.secrets_manager.dialect import DecryptContext, KeyDenied
@@ -47,6 +47,17 @@ def u18(lab: Lab) -> Finding:
         words.append(f"key for {value.value}: {reply.words if reply.code else said(entry)}")
     did = "; ".join(words)
     return settled(passed[0], did) if len(passed) == 1 else unexpected(did)
+
+
+def f32(lab: Lab) -> Finding:
+    """Replicate with a key whose policy encrypts only through Secrets Manager of the replica's Region."""
+    through = [f"secretsmanager.{lab.first}.{suffix}" for suffix in ("amazonaws.com", "amazonaws.com.cn")]
+    only = {"Condition": {"StringNotEquals": {"kms:ViaService": through}}}
+    key = lab.key(lab.first, _deny(["kms:Encrypt", "kms:GenerateDataKey"]) | only)
+    secret = lab.secret()
+    reply = secret.replicate(lab.first, key=key)
+    entry = {} if reply.code else secret.settled(lab.first)
+    return holds(reply.words if reply.code else said(entry), so=entry.get("Status") == "InSync")
 
 
 def _guard(lab: Lab, key: str, condition: Mapping[str, Any]) -> None:

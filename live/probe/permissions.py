@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from live.account import Credentials, Reply
-from live.finding import Finding, holds, moot
+from live.finding import Finding, SkipError, holds
 from live.lab import Lab
 from live.secret import Secret
 
@@ -21,7 +21,7 @@ def f30(lab: Lab) -> Finding:
     calls = _calls(secret, lab)
     role = lab.role(_allow(secret, *calls))
     if not _counts(lab, secret, role):
-        return moot("the role's policy has not taken effect yet")
+        raise SkipError("the role's policy has not taken effect yet")
     allowed = lab.assume(role)
     wrong = []
     for action, call in calls.items():
@@ -41,7 +41,7 @@ def f31(lab: Lab) -> Finding:
     secret = lab.secret()
     role = lab.role(_allow(secret, "DescribeSecret", "ReplicateSecretToRegions"))
     if not _counts(lab, secret, role):
-        return moot("the role's policy has not taken effect yet")
+        raise SkipError("the role's policy has not taken effect yet")
     conditions = {
         "ForAllValues:StringEquals": {"secretsmanager:AddReplicaRegions": [lab.first]},
         "BoolIfExists": {"secretsmanager:ForceOverwriteReplicaSecret": "false"},

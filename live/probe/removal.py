@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from live.caller import SETTLES_WITHIN
-from live.finding import Finding, moot, settled, settled_by, unexpected
+from live.finding import Finding, SkipError, moot, settled, settled_by, unexpected
 from live.lab import Lab
 from live.secret import GONE_WITHIN, said
 from local.secrets_manager.dialect import AfterStop, PromotedRemoved, RemoveAbsent, RemovedReplica, RemoveFailed
@@ -18,7 +18,7 @@ def u4(lab: Lab) -> Finding:
 
 
 def u9(lab: Lab) -> Finding:
-    """Promote a replica, and look at the primary's list."""
+    """Promote a replica, and describe the primary's list."""
     secret = lab.replicated()
     secret.promote(lab.first)
     entry = secret.settled(lab.first)
@@ -51,7 +51,8 @@ def u14(lab: Lab) -> Finding:
     secret = lab.replicated()
     secret.promote(lab.first)
     if not secret.settled(lab.first):
-        return moot("the primary does not list a promoted replica's Region (U9)")
+        why = "after StopReplicationToReplica the primary does not list the Region any more (U9)"
+        return moot(f"{why}, so no call can tell what removing it would do to the promoted secret")
     reply = secret.remove(lab.first)
     if reply.code:
         return unexpected(reply.words)
@@ -70,7 +71,7 @@ def u16(lab: Lab) -> Finding:
     }
     role = lab.assume(lab.role(only))
     if code := lab.settle(lambda: secret.describe(lab.first, role).code, lambda code: not code):
-        return moot(f"the role cannot describe the replica: {code}")
+        raise SkipError(f"the role cannot describe the replica: {code}")
     secret.remove(lab.first)
     if not secret.gone(lab.first, since=lab.now()):
         return unexpected(f"the replica was still there after {GONE_WITHIN:g} s")

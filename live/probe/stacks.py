@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
-from live.finding import Finding, settled, settled_by, unexpected
+from live.finding import Finding, holds, settled, settled_by, unexpected
 from live.lab import Lab
 from live.secret import Secret, said
 from local.secrets_manager.dialect import Imported, SystemTags
@@ -15,7 +16,7 @@ _TYPE = "AWS::SecretsManager::Secret"
 
 
 def u15(lab: Lab) -> Finding:
-    """Replicate a secret that a stack made, and look for the stack's system tags on the replica."""
+    """Replicate a secret that a stack made, and search the replica for the stack's system tags."""
     name = lab.name()
     properties = {"Name": name, "GenerateSecretString": {}}
     stack = lab.stack({"Resources": {"Secret": {"Type": _TYPE, "Properties": properties}}})
@@ -32,6 +33,26 @@ def u15(lab: Lab) -> Finding:
     if _SYSTEM_TAG in tags:
         return settled(SystemTags.COPIED, f"the replica has {' '.join(sorted(tags))}")
     return settled(SystemTags.NOT_COPIED, f"the replica has {' '.join(sorted(tags)) or 'no tags'}")
+
+
+def f27(lab: Lab) -> Finding:
+    """A stack that changes the tags of its secret leaves those that others have added."""
+    name = lab.name()
+    stack = lab.stack(_with_tag(name, "before"))
+    resource = lab.need("cloudformation", "describe_stack_resource", StackName=stack, LogicalResourceId="Secret")
+    secret = Secret(lab, resource["StackResourceDetail"]["PhysicalResourceId"], name, lab.home)
+    tag = {"Key": _FOREIGN_TAG, "Value": "kept?"}
+    lab.need("secretsmanager", "tag_resource", SecretId=secret.arn, Tags=[tag])
+    lab.need("cloudformation", "update_stack", StackName=stack, TemplateBody=json.dumps(_with_tag(name, "after")))
+    lab.stack_until(stack, "UPDATE_COMPLETE")
+    tags = lab.settle(lambda: _tags(secret, lab.home), lambda tags: "after" in tags)
+    did = f"the tag {'stayed' if _FOREIGN_TAG in tags else 'was removed'}, and the secret has {' '.join(sorted(tags))}"
+    return holds(did, so={_FOREIGN_TAG, "after"} <= tags)
+
+
+def _with_tag(name: str, tag: str) -> dict[str, Any]:
+    properties = {"Name": name, "GenerateSecretString": {}, "Tags": [{"Key": tag, "Value": "declared"}]}
+    return {"Resources": {"Secret": {"Type": _TYPE, "Properties": properties}}}
 
 
 def u17(lab: Lab) -> Finding:
@@ -69,4 +90,4 @@ def u17(lab: Lab) -> Finding:
 
 
 def _tags(secret: Secret, region: str) -> frozenset[str]:
-    return frozenset(tag["Key"] for tag in secret.describe(region).answer.get("Tags", []))
+    return frozenset(tag["Key"] for tag in secret.describe(region).response.get("Tags", []))

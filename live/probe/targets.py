@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from live.account import PREFIX
-from live.caller import LOOK_SELDOM, QUIET
+from live.caller import POLL_SELDOM, QUIET
 from live.finding import Finding, SkipError, settled, settled_by, unexpected
 from live.lab import Lab
 from live.secret import Secret, said
@@ -18,7 +18,7 @@ _CLUSTER_WITHIN = 600.0
 def u5(lab: Lab) -> Finding:
     """Replicate to an unknown Region, to one of another partition and, if there is one, to a disabled one."""
     regions = {"unknown": _UNKNOWN, "another partition's": _CHINA if lab.partition() == "aws" else _VIRGINIA}
-    listed = lab.call("ec2", "describe_regions", AllRegions=True).answer.get("Regions", [])
+    listed = lab.call("ec2", "describe_regions", AllRegions=True).response.get("Regions", [])
     disabled = [region["RegionName"] for region in listed if region["OptInStatus"] == "not-opted-in"]
     regions |= {"disabled": disabled[0]} if disabled else {}
     outcomes = {kind: _replicated_to(lab, region) for kind, region in regions.items()}
@@ -93,7 +93,7 @@ def _managed(lab: Lab) -> Secret:
         ),
         lambda managed: managed.get("SecretStatus") == "active",
         _CLUSTER_WITHIN,
-        LOOK_SELDOM,
+        POLL_SELDOM,
     )
     if managed.get("SecretStatus") != "active":
         raise SkipError(f"the cluster's secret was not active after {_CLUSTER_WITHIN:g} s")

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from cloudformation.__main__ import build
 from local.server import ACCOUNT, LocalAws
 from tests.helpers.shell import ROOT, Shell, steps
+from tests.helpers.target import target_of
 
 PAGE = "guide/failover.md"
 OREGON, PARIS, VIRGINIA = "us-west-2", "eu-west-3", "us-east-1"
@@ -30,7 +31,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     ((_, template), *_) = steps(PAGE, "The example")
     (folder / "orders.yaml").write_text(template)
     with LocalAws(speed=20, auth=True) as aws:
-        made = Shell(aws, folder)
+        made = Shell(target_of(aws), folder)
         made.run(f"aws s3 mb s3://{made.bucket}")
         made.provider(f"'SecretArns=arn:aws:secretsmanager:*:{ACCOUNT}:secret:*'", f"ReplicaRegions={PARIS},{VIRGINIA}")
         yield made

@@ -21,6 +21,7 @@ from cloudformation.__main__ import build
 from local.cdk import Cdk
 from local.server import ACCOUNT, REGION, LocalAws, clean_environment
 from tests.helpers.shell import Shell, steps
+from tests.helpers.target import target_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("monitor")]
 PARIS = "eu-west-3"
@@ -172,7 +173,7 @@ def test_the_template_deploys_as_the_page_says(slow: LocalAws, tmp_path: Path) -
         Tags=[{"Key": "team", "Value": "orders"}],
     )
     build(tmp_path)
-    shell = Shell(slow, tmp_path)
+    shell = Shell(target_of(slow), tmp_path)
     commands = [command for _, command in steps("guide/monitoring.md", "In plain CloudFormation")]
     (deploy,) = (command for command in commands if " deploy " in command)
     counted = []

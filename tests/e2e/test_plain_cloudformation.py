@@ -1,10 +1,11 @@
-"""Plain CloudFormation on local AWS: from dist/ alone, with the AWS CLI as a user types it."""
+"""Plain CloudFormation, from dist/ alone, with the AWS CLI as a user types it; with --live also on an account."""
 
 from __future__ import annotations
 
 import json
 import re
 import shutil
+import time
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,8 +16,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cloudformation.__main__ import build
-from local.server import ACCOUNT, LocalAws
+from live.account import PREFIX
+from local.server import ACCOUNT
 from tests.helpers.shell import ROOT, Shell, steps
+from tests.helpers.target import Target, target
 
 EXAMPLES = ROOT / "examples" / "cloudformation"
 PARIS, VIRGINIA = "eu-west-3", "us-east-1"
@@ -25,7 +28,7 @@ VIRGINIA_TOO = f"        - {VIRGINIA}\n"
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("plain")]
 
 RIGHTS = (
-    f"'SecretArns=arn:aws:secretsmanager:*:{ACCOUNT}:secret:*'",
+    f"'SecretArns=arn:aws:secretsmanager:*:{ACCOUNT}:secret:app/*'",
     f"ReplicaRegions={PARIS},{VIRGINIA}",
     f"'KmsKeyArns=arn:aws:kms:*:{ACCOUNT}:key/*'",
     "AllowPromote=true",
@@ -33,26 +36,51 @@ RIGHTS = (
 
 
 @pytest.fixture(scope="module")
-def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+def shell(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     folder = tmp_path_factory.mktemp("plain")
     build(folder)
-    for template in EXAMPLES.glob("*.yaml"):
-        shutil.copy(template, folder)
-    with LocalAws(speed=20, auth=True) as aws:
-        made = Shell(aws, folder)
-        made.run(f"aws s3 mb s3://{made.bucket} && aws s3 mb s3://artifacts-{ACCOUNT}")
+    with target(pytestconfig, auth=True) as aws:
+        for template in (*EXAMPLES.glob("*.yaml"), folder / "provider.template.yaml"):
+            (folder / template.name).write_text(aws.named(template.read_text()))
+        made = Shell(aws, folder, role=deployer(aws) if aws.run else "")
+        if not aws.run:
+            made.run(f"aws s3 mb s3://{made.bucket} && aws s3 mb s3://artifacts-{ACCOUNT}")
         # The page's commands, as they stand there; then with what the examples need beyond.
         for kind, text in steps("reference/custom-resource.md"):
             if kind == "command":
-                made.run(text)
-        assert made.outputs("replication")["ServiceToken"].startswith("arn:aws:lambda:us-west-2:")
-        made.provider(*RIGHTS)
+                made.follow(text)
+        assert made.outputs("replication")["ServiceToken"].startswith(f"arn:aws:lambda:{aws.region}:")
+        made.provider(*(aws.named(right) for right in RIGHTS))
         yield made
 
 
+def deployer(aws: Target) -> str:
+    """A role of CloudFormation's that has the documented permissions, and those for the templates' own resources."""
+    page = (ROOT / "docs" / "reference" / "permissions.md").read_text().partition("\n## What the deployer needs\n")[2]
+    documented = page.partition("```json\n")[2].partition("```")[0].replace("111122223333", ACCOUNT)
+    # CloudFormation shortens the names of stacks in those of functions and roles.
+    statements = json.loads(
+        aws.named(documented).replace(":app-*", f":{PREFIX[:20]}*").replace("/app-*", f"/{PREFIX[:20]}*")
+    )
+    own = {
+        "Effect": "Allow",
+        "Action": ["secretsmanager:*", "cloudwatch:*"],
+        "Resource": [f"arn:*:secretsmanager:*:*:secret:{PREFIX}/*", f"arn:*:cloudwatch:*:*:alarm:{PREFIX}-*"],
+    }
+    passwords = {"Effect": "Allow", "Action": "secretsmanager:GetRandomPassword", "Resource": "*"}
+    statements["Statement"] += [own, passwords]
+    iam, name = aws.client("iam"), aws.stack_name("deployer")
+    trust = policy({**TRUST, "Principal": {"Service": "cloudformation.amazonaws.com"}})
+    made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    iam.put_role_policy(RoleName=name, PolicyName="documented", PolicyDocument=json.dumps(statements))
+    # IAM takes some seconds.
+    time.sleep(15)
+    return str(made)
+
+
 def secret(shell: Shell, name: str) -> str:
-    command = f"aws secretsmanager create-secret --name {name} --secret-string v --query ARN --output text"
-    return shell.run(command).strip()
+    created = shell.client("secretsmanager").create_secret(Name=shell.aws.named(name), SecretString="v")
+    return str(created["ARN"])
 
 
 def tags(shell: Shell, arn: str) -> dict[str, str]:
@@ -61,25 +89,25 @@ def tags(shell: Shell, arn: str) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in described.get("Tags", []) if not tag["Key"].startswith("aws:")}
 
 
-def statuses(shell: Shell, name: str) -> dict[str, str]:
-    described = shell.client("secretsmanager").describe_secret(SecretId=name)
+def statuses(shell: Shell, arn: str) -> dict[str, str]:
+    described = shell.client("secretsmanager").describe_secret(SecretId=arn)
     return {entry["Region"]: entry["Status"] for entry in described.get("ReplicationStatus", [])}
 
 
 def existing_secret(shell: Shell) -> None:
     """Replicated, changed, and left as it was."""
-    arn = secret(shell, "app/existing")
-    shell.deploy("existing-secret", "SecretId=app/existing")
+    arn, (paris, virginia, _) = secret(shell, "app/existing"), shell.aws.replicas
+    shell.deploy("existing-secret", f"SecretId={shell.aws.named('app/existing')}")
     told = shell.outputs("existing-secret")
     assert told["Primary"] == arn
-    assert told["ReplicaInParis"] == arn.replace("us-west-2", PARIS)
+    assert told["ReplicaInParis"] == in_region(shell, arn, paris)
     assert told["StatusInParis"] == "InSync"
-    assert [entry["Region"] for entry in json.loads(told["ReplicationStatus"])] == [PARIS, VIRGINIA]
+    assert [entry["Region"] for entry in json.loads(told["ReplicationStatus"])] == sorted([paris, virginia])
 
     shell.change("existing-secret", VIRGINIA_TOO, "")
-    assert statuses(shell, "app/existing") == {PARIS: "InSync"}
+    assert statuses(shell, arn) == {paris: "InSync"}
     shell.delete("existing-secret")
-    assert statuses(shell, "app/existing") == {}
+    assert statuses(shell, arn) == {}
 
 
 def new_secret(shell: Shell) -> None:
@@ -87,34 +115,34 @@ def new_secret(shell: Shell) -> None:
     shell.deploy("new-secret")
     told = shell.outputs("new-secret")
     assert told["Status"] == "InSync"
-    replica = shell.client("secretsmanager", PARIS).get_secret_value(
-        SecretId=told["Database"].replace("us-west-2", PARIS)
-    )
+    paris, virginia, _ = shell.aws.replicas
+    replica = shell.client("secretsmanager", paris).get_secret_value(SecretId=in_region(shell, told["Database"], paris))
     assert json.loads(replica["SecretString"])["username"] == "app"
     shell.change("new-secret", "- Region: eu-west-3\n", f"- Region: eu-west-3\n{VIRGINIA_TOO}")
-    assert statuses(shell, told["Database"]) == {PARIS: "InSync", VIRGINIA: "InSync"}
+    assert statuses(shell, told["Database"]) == {paris: "InSync", virginia: "InSync"}
     shell.delete("new-secret")
 
 
 def each_region(shell: Shell) -> None:
     """Outputs that are written once."""
-    secret(shell, "app/each")
-    shell.deploy("each-region", "SecretId=app/each")
-    assert shell.outputs("each-region") == {"StatusIneuwest3": "InSync", "StatusInuseast1": "InSync"}
-    shell.deploy("each-region", f"ReplicaRegions={VIRGINIA}")
-    assert shell.outputs("each-region") == {"StatusInuseast1": "InSync"}
-    assert statuses(shell, "app/each") == {VIRGINIA: "InSync"}
+    arn, (paris, virginia, _) = secret(shell, "app/each"), shell.aws.replicas
+    in_paris, in_virginia = (f"StatusIn{region.replace('-', '')}" for region in (paris, virginia))
+    shell.deploy("each-region", f"SecretId={arn}")
+    assert shell.outputs("each-region") == {in_paris: "InSync", in_virginia: "InSync"}
+    shell.deploy("each-region", f"ReplicaRegions={virginia}")
+    assert shell.outputs("each-region") == {in_virginia: "InSync"}
+    assert statuses(shell, arn) == {virginia: "InSync"}
     shell.delete("each-region")
-    assert statuses(shell, "app/each") == {}
+    assert statuses(shell, arn) == {}
 
 
 def customer_keys(shell: Shell) -> None:
     """Each replica with the key of its Region."""
-    secret(shell, "app/keys")
-    keys = {region: shell.client("kms", region).create_key()["KeyMetadata"]["Arn"] for region in (PARIS, VIRGINIA)}
-    shell.deploy("customer-keys", "SecretId=app/keys", f"KeyInParis={keys[PARIS]}", f"KeyInVirginia={keys[VIRGINIA]}")
-    assert shell.outputs("customer-keys") == {"KeyInParis": keys[PARIS]}
-    another = shell.client("kms", PARIS).create_key()["KeyMetadata"]["Arn"]
+    arn, (paris, virginia, _) = secret(shell, "app/keys"), shell.aws.replicas
+    keys = {region: shell.client("kms", region).create_key()["KeyMetadata"]["Arn"] for region in (paris, virginia)}
+    shell.deploy("customer-keys", f"SecretId={arn}", f"KeyInParis={keys[paris]}", f"KeyInVirginia={keys[virginia]}")
+    assert shell.outputs("customer-keys") == {"KeyInParis": keys[paris]}
+    another = shell.client("kms", paris).create_key()["KeyMetadata"]["Arn"]
     shell.deploy("customer-keys", f"KeyInParis={another}")
     assert shell.outputs("customer-keys") == {"KeyInParis": another}
     shell.delete("customer-keys")
@@ -122,22 +150,21 @@ def customer_keys(shell: Shell) -> None:
 
 def promote_on_delete(shell: Shell) -> None:
     """The replica becomes a secret of its own."""
-    arn = secret(shell, "app/promoted").replace("us-west-2", PARIS)
-    shell.deploy("promote-on-delete", "SecretId=app/promoted")
+    arn = secret(shell, "app/promoted")
+    shell.deploy("promote-on-delete", f"SecretId={arn}")
     shell.change("promote-on-delete", "- eu-west-3\n", f"- eu-west-3\n{VIRGINIA_TOO}")
     shell.delete("promote-on-delete")
-    for region in (PARIS, VIRGINIA):
-        promoted = shell.client("secretsmanager", region).describe_secret(SecretId=arn.replace(PARIS, region))
+    for region in shell.aws.replicas[:2]:
+        promoted = shell.client("secretsmanager", region).describe_secret(SecretId=in_region(shell, arn, region))
         assert "PrimaryRegion" not in promoted
-    assert statuses(shell, "app/promoted") == {}
+    assert statuses(shell, arn) == {}
 
 
 def a_secret_that_is_not_there(shell: Shell) -> None:
     """The events say why."""
-    template = shell.folder / "missing.yaml"
-    template.write_text((EXAMPLES / "existing-secret.yaml").read_text())
-    shell.deploy("missing", "SecretId=app/missing", fails=True)
-    events = shell.run("aws cloudformation describe-stack-events --stack-name missing")
+    shutil.copy(shell.folder / "existing-secret.yaml", shell.folder / "missing.yaml")
+    shell.deploy("missing", f"SecretId={shell.aws.named('app/missing')}", fails=True)
+    events = shell.run(f"aws cloudformation describe-stack-events --stack-name {shell.aws.stack_name('missing')}")
     assert "can't find the specified secret" in events
     shell.delete("missing")
 
@@ -146,15 +173,16 @@ def alarms(shell: Shell) -> None:
     """As docs/guide/operations.md has it; then with another topic."""
     (deploy,) = (text for _, text in steps("guide/operations.md", "What to alarm on") if "deploy" in text)
     function = shell.outputs("replication")["ServiceToken"].rpartition(":")[2]
+    named = {"AlarmNamePrefix": f"{shell.aws.stack_name('replication-alarms')}-"}
     for topic in ("operations", "others"):
-        shell.run(deploy.replace(":operations", f":{topic}"))
-        told = shell.client("cloudwatch").describe_alarms()["MetricAlarms"]
+        shell.follow(deploy.replace(":operations", f":{topic}"))
+        told = shell.client("cloudwatch").describe_alarms(**named)["MetricAlarms"]
         assert {alarm["AlarmActions"][0].rpartition(":")[2] for alarm in told} == {topic}
         assert [alarm["Dimensions"] for alarm in told if alarm["MetricName"] == "Errors"] == [
             [{"Name": "FunctionName", "Value": function}]
         ]
     shell.delete("replication-alarms")
-    assert shell.client("cloudwatch").describe_alarms()["MetricAlarms"] == []
+    assert shell.client("cloudwatch").describe_alarms(**named)["MetricAlarms"] == []
 
 
 def getting_started(shell: Shell) -> None:
@@ -162,8 +190,8 @@ def getting_started(shell: Shell) -> None:
     *provider, template, deploy = (text for _, text in steps("guide/getting-started.md", "In plain CloudFormation"))
     assert provider == [text for kind, text in steps("reference/custom-resource.md") if kind == "command"]
     secret(shell, "app/started")
-    (shell.folder / "orders-replicas.yaml").write_text(template)
-    shell.run(deploy)
+    (shell.folder / "orders-replicas.yaml").write_text(shell.aws.named(template))
+    shell.follow(deploy)
     assert shell.outputs("orders-replicas") == {"Paris": "InSync"}
     shell.delete("orders-replicas")
 
@@ -282,7 +310,7 @@ def policy(statement: dict[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-LIVES = (
+ON_AN_ACCOUNT = (
     existing_secret,
     new_secret,
     each_region,
@@ -291,6 +319,9 @@ LIVES = (
     a_secret_that_is_not_there,
     alarms,
     getting_started,
+)
+LIVES = (
+    *ON_AN_ACCOUNT,
     handed_over,
     from_native_regions,
     a_role_and_a_boundary_of_ones_own,
@@ -301,10 +332,12 @@ LIVES = (
 def lives(shell: Shell) -> Iterator[dict[str, Future[None]]]:
     """All at once: the AWS CLI looks only every 30 s whether a stack is ready."""
     with ThreadPoolExecutor(len(LIVES)) as threads:
-        yield {life.__name__: threads.submit(life, shell) for life in LIVES}
+        yield {life.__name__: threads.submit(life, shell) for life in (ON_AN_ACCOUNT if shell.aws.run else LIVES)}
 
 
-@pytest.mark.parametrize("life", [life.__name__ for life in LIVES])
+@pytest.mark.parametrize(
+    "life", [pytest.param(life.__name__, marks=[pytest.mark.live] * (life in ON_AN_ACCOUNT)) for life in LIVES]
+)
 def test_the_life_of_a_template(lives: dict[str, Future[None]], life: str) -> None:
     lives[life].result()
 
@@ -350,6 +383,11 @@ def test_the_provider_is_deleted_after_its_resources(shell: Shell) -> None:
         shell.run(command)
     stacks = shell.client("cloudformation").describe_stacks()["Stacks"]
     assert "replication" not in {stack["StackName"] for stack in stacks}
+
+
+def in_region(shell: Shell, arn: str, region: str) -> str:
+    """The ARN of a replica."""
+    return arn.replace(f":{shell.region}:", f":{region}:")
 
 
 def provider(shell: Shell) -> tuple[str, str]:

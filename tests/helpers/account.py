@@ -143,6 +143,10 @@ class Kms(_Service):
                 continue
             ((operator, condition),) = statement["Condition"].items()
             assert operator in {"StringNotEquals", "Null"}
+            if through := condition.get("kms:ViaService"):
+                if f"secretsmanager.{self._region}.amazonaws.com" not in through:
+                    script.deny_key(key)
+                continue
             (value,) = condition.values()
             script.guard_key(key, value if operator == "StringNotEquals" else None)
 
@@ -220,8 +224,20 @@ class CloudFormation(_Service):
         if declared := _declared(parameters["TemplateBody"]):
             stack["Resource"] = declared
             system = {"Key": "aws:cloudformation:stack-id", "Value": name}
-            made = declared["Properties"] | {"SecretString": "generated", "Tags": [*parameters["Tags"], system]}
+            tags = [*declared["Properties"].get("Tags", []), *parameters["Tags"], system]
+            made = declared["Properties"] | {"SecretString": "generated", "Tags": tags}
             stack["Secret"] = self._cloud.model.call(self._region, "CreateSecret", made)["ARN"]
+
+    def update_stack(self, **parameters: Any) -> Any:
+        """Works on the difference of the declared tags (F27)."""
+        stack = self._cloud.stacks[parameters["StackName"]]
+        old, stack["Resource"] = stack["Resource"], _declared(parameters["TemplateBody"])
+        before, after = ({tag["Key"]: tag for tag in each["Properties"]["Tags"]} for each in (old, stack["Resource"]))
+        arn = {"SecretId": stack["Secret"]}
+        self._cloud.model.call(self._region, "TagResource", {**arn, "Tags": list(after.values())})
+        gone = [key for key in before if key not in after]
+        self._cloud.model.call(self._region, "UntagResource", {**arn, "TagKeys": gone})
+        stack["StackStatus"] = "UPDATE_COMPLETE"
 
     def create_change_set(self, **parameters: Any) -> Any:
         assert "Tags" not in parameters, "CloudFormation refuses them for an import"

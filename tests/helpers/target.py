@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,12 +14,27 @@ from typing import Any
 import boto3
 import pytest
 
+from live.acceptance import BOOTSTRAP
 from live.account import PREFIX, TAG
 from local.cdk import Cdk
 from local.server import ACCOUNT, REGION, LocalAws
 
 # Whatever a test makes by itself, and what its tags are called.
-_MADE = {("secretsmanager", "CreateSecret"): ("Key", "Value"), ("kms", "CreateKey"): ("TagKey", "TagValue")}
+_MADE = {
+    ("secretsmanager", "CreateSecret"): ("Key", "Value"),
+    ("kms", "CreateKey"): ("TagKey", "TagValue"),
+    ("iam", "CreateRole"): ("Key", "Value"),
+}
+_REGIONS = ("us-west-2", "eu-west-3", "us-east-1")
+# In the examples and the pages: Regions, names of secrets and aliases, of stacks, of the export and of the bucket.
+_NAMES = re.compile(
+    r"\bapp/"
+    r"|(?<=--stack-name )\S+"
+    r'|(?<=")(ExistingSecret|CustomerKey|Primary|Consumer|Replication|Orders|Invoices)(?=[-s"])'
+    r"|\bReplicatedSecretServiceToken\b"
+    rf"|\bartifacts-{ACCOUNT}\b"
+    rf"|\b{ACCOUNT}\b|{'|'.join(_REGIONS)}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +67,33 @@ class Target:
         """A stack's name."""
         return f"{PREFIX}-{self.run}-{name}" if self.run else name
 
+    def named(self, text: str) -> str:
+        """An example or a page with this account's Regions, and with names that are the run's own."""
+        if not self.run:
+            return text
+        return _NAMES.sub(self._own, text)
+
+    def _own(self, found: re.Match[str]) -> str:
+        own = dict(zip(_REGIONS, (self.region, *self.replicas[:2]), strict=True))
+        own |= {"app/": self.secret_name("example/"), ACCOUNT: self.account}
+        if found[0].startswith("artifacts-"):
+            return self.bucket()
+        return own.get(found[0]) or self.stack_name(found[0])
+
+    def bucket(self, region: str = "") -> str:
+        """For what is deployed: on an account the one that `cdk bootstrap` made."""
+        region = region or self.region
+        return f"cdk-hnb659fds-assets-{self.account}-{region}" if self.run else f"artifacts-{region}-{self.account}"
+
+    def need_bootstrapped(self, *regions: str) -> None:
+        """Skip the test if the CDK cannot deploy to these Regions."""
+        for region in regions if self.run else ():
+            client = self.client("ssm", region)
+            try:
+                client.get_parameter(Name=BOOTSTRAP)
+            except client.exceptions.ClientError as error:
+                pytest.skip(f"bootstrap {region} first with `npx cdk bootstrap` ({error})")
+
     def client(self, service: str, region: str = "") -> Any:
         """A boto3 client, which tags what it makes."""
         made = boto3.client(service, region_name=region or self.region, endpoint_url=self.endpoint, **self.credentials)
@@ -72,15 +115,19 @@ def _tagged(params: dict[str, Any], tags: object, **_: object) -> dict[str, Any]
     return {**params, "Tags": tags}
 
 
+def target_of(aws: LocalAws) -> Target:
+    """Local AWS."""
+    credentials = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    replicas = ("eu-west-3", "us-east-1", "ap-southeast-2")
+    return Target(ACCOUNT, REGION, replicas, aws.environment, aws.endpoint, "", credentials)
+
+
 @contextlib.contextmanager
 def target(config: pytest.Config, *, auth: bool = False) -> Iterator[Target]:
     """Local AWS, or the account that ``--live`` is for."""
     if not (run := config.getoption("--live")):
         with LocalAws(speed=20, auth=auth) as aws:
-            credentials = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-            first, second, third = "eu-west-3", "us-east-1", "ap-southeast-2"
-            made = Target(ACCOUNT, REGION, (first, second, third), aws.environment, aws.endpoint, "", credentials)
-            yield made
+            yield target_of(aws)
         return
     home = os.environ["AWS_REGION"]
     first, second, third = config.getoption("--live-regions").split(",")

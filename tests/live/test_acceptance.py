@@ -79,6 +79,29 @@ def test_ctrl_c_lets_the_end_to_end_tests_end_what_they_started(
     assert LOG.read_text() == "started\ncleaned up\n"
 
 
+DEPLOYS = """
+import signal, time
+from tests.helpers.parent import end_with_parent
+signal.signal(signal.SIGINT, signal.default_int_handler)
+end_with_parent()
+print("started", flush=True)
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("ended", flush=True)
+"""
+STARTS = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', sys.argv[1]], start_new_session=True).wait()"
+
+
+def test_the_end_to_end_tests_end_when_the_run_is_killed() -> None:
+    command = [sys.executable, "-c", STARTS, DEPLOYS]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout
+        assert run.stdout.readline() == "started\n"
+        run.kill()
+        assert run.stdout.readline() == "ended\n"
+
+
 def test_a_region_that_is_not_bootstrapped_skips_them() -> None:
     account = Cloud().account()
     (said,) = accept(account, {}).values()

@@ -6,15 +6,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
-from live.account import TAG
+from live.account import PREFIX, TAG, Account
 from live.cleanup import Cleanup
 from live.finding import State
 from live.probe import PROBES
 from live.run import run
 from local.secrets_manager import Dialect, SecretsManager
 from local.secrets_manager import dialect as d
-from tests.helpers.account import REPLICAS, Cloud
+from tests.helpers.account import ACCOUNT, REPLICAS, Cloud, CloudFormation
 from tests.helpers.world import PRIMARY, Crash
 
 REGIONS = (PRIMARY, *REPLICAS)
@@ -136,10 +137,62 @@ def test_what_cannot_be_removed_is_said() -> None:
 
 def test_a_log_group_with_the_tag_is_deleted_and_another_is_not() -> None:
     cloud = Cloud()
-    names = ("ReplicatedSecret-ReplicatedSecretProviderLogs1", "Theirs-ReplicatedSecretProviderLogs1")
+    names = (f"{PREFIX}-run-App-ReplicatedSecretProviderLogs1", f"{PREFIX}-theirs")
     cloud.log_groups = {names[0]: {TAG: "run"}, names[1]: {"team": "run"}, "another": {TAG: "run"}}
     assert clean(cloud) == []
     assert list(cloud.log_groups) == [names[1], "another"]
+
+
+def test_what_has_another_tag_or_none_stays_whatever_its_name() -> None:
+    cloud, name = Cloud(), f"{PREFIX}-theirs"
+    other = [{"Key": f"{TAG}-not", "Value": "run"}]
+    arn = f"arn:aws:kms:{PRIMARY}:{ACCOUNT}:key/theirs"
+    cloud.keys[arn] = {"KeyState": "Enabled", "Arn": arn, "Tags": [{"TagKey": TAG.upper(), "TagValue": "run"}]}
+    cloud.roles[name] = {"RoleName": name, "Tags": [], "policies": {"theirs"}}
+    cloud.stacks[name] = {"StackName": name, "StackStatus": "CREATE_COMPLETE", "Tags": other, "Region": PRIMARY}
+    cloud.clusters[name] = {"DBClusterIdentifier": name, "TagList": other, "Region": PRIMARY}
+    cloud.log_groups[name] = {}
+    assert clean(cloud) == []
+    assert cloud.left() == [arn, name, name, name, name]
+    assert cloud.roles[name]["policies"] == {"theirs"}
+
+
+def test_a_role_stays_until_the_stacks_are_gone_that_may_need_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud = Cloud()
+    run(cloud.account(), {row: PROBES[row] for row in ("U15", "F34")})
+    delete, roles = CloudFormation.delete_stack, []
+
+    def fail_at_first(service: CloudFormation, **parameters: Any) -> Any:
+        roles.append(list(cloud.roles))
+        cloud.stacks[parameters["StackName"]]["StackStatus"] = "DELETE_FAILED"
+        if len(roles) > 2:
+            delete(service, **parameters)
+
+    monkeypatch.setattr(CloudFormation, "delete_stack", fail_at_first)
+    assert clean(cloud) == []
+    assert [len(there) for there in roles] == [1, 1, 1]
+    assert cloud.left() == []
+
+
+def test_a_region_that_cannot_be_reached_does_not_keep_the_others() -> None:
+    cloud = Cloud()
+    run(cloud.account(), {"F10": PROBES["F10"]})
+    connect = cloud.connect
+
+    def broken(service: str, region: str, credentials: Any = None) -> Any:
+        if service == "rds":
+            raise EndpointConnectionError(endpoint_url="https://rds.example")
+        return connect(service, region, credentials)
+
+    left = Cleanup(Account(broken, cloud.clock, "cleaner", PRIMARY, REPLICAS), REGIONS).run()
+    assert (
+        left
+        == [
+            'rds describe_db_clusters: EndpointConnectionError: Could not connect to the endpoint URL: "https://rds.example"'
+        ]
+        * 3
+    )
+    assert cloud.left() == []
 
 
 class ListsNothingYet(Cloud):

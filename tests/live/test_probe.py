@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from live.evidence import FACTS, rows
 from live.finding import State
 from live.probe import PROBES, UNKNOWNS
 from live.run import Result, run
@@ -64,13 +65,13 @@ def test_reads_that_lag_change_nothing(lag: float, seed: int) -> None:
         assert differences(dialect, run(cloud.account(), PROBES)) == {}, dialect
 
 
-Answer = dict[str, Any]
+Response = dict[str, Any]
 
 
 class Liar(Cloud):
-    """AWS in an account where something is otherwise: what an operation answers goes through a function."""
+    """AWS in an account where something is otherwise: what an operation returns goes through a function."""
 
-    def __init__(self, operation: str, change: Callable[[Answer], Answer | None], dialect: Dialect) -> None:
+    def __init__(self, operation: str, change: Callable[[Response], Response | None], dialect: Dialect) -> None:
         super().__init__(dialect)
         self._operation, self._change = operation, change
 
@@ -80,42 +81,45 @@ class Liar(Cloud):
 
         def lie(**parameters: Any) -> Any:
             try:
-                answer: Answer = tell(**parameters)
+                response: Response = tell(**parameters)
             except ClientError as error:
                 told = error.response["Error"]
                 changed = self._change(dict(told)) or told
                 raise ClientError({"Error": changed}, self._operation) from error
-            return self._change(answer) or answer
+            return self._change(response) or response
 
         setattr(client, self._operation, lie)
         return client
 
 
-def having(**values: Any) -> Callable[[Answer], Answer]:
+def having(**values: Any) -> Callable[[Response], Response]:
     """Other values, of a response or an error; None: without."""
-    return lambda answer: {name: value for name, value in (answer | values).items() if value is not None}
+    return lambda response: {name: value for name, value in (response | values).items() if value is not None}
 
 
-def entries_having(**values: Any) -> Callable[[Answer], Answer]:
+def entries_having(**values: Any) -> Callable[[Response], Response]:
     """The same of each Region's entry."""
     key = "ReplicationStatus"
-    return lambda answer: answer | ({key: [having(**values)(each) for each in answer[key]]} if key in answer else {})
+    return lambda response: (
+        response | ({key: [having(**values)(each) for each in response[key]]} if key in response else {})
+    )
 
 
-def error_having(**values: Any) -> Callable[[Answer], Answer | None]:
+def error_having(**values: Any) -> Callable[[Response], Response | None]:
     """The same of an error alone."""
-    return lambda answer: having(**values)(answer) if "Code" in answer else None
+    return lambda response: having(**values)(response) if "Code" in response else None
 
 
-def failing(answer: Answer) -> Answer | None:
+def failing(response: Response) -> Response | None:
     raise ClientError({"Error": {"Code": "InternalServiceError", "Message": "no"}}, "operation")
 
 
 REPLICATE, REMOVE, DESCRIBE = "replicate_secret_to_regions", "remove_regions_from_replication", "describe_secret"
-LIES: list[tuple[str, str, Callable[[Answer], Answer | None]]] = [
+LIES: list[tuple[str, str, Callable[[Response], Response | None]]] = [
     ("F4", DESCRIBE, having(KmsKeyId="alias/aws/secretsmanager")),
-    ("F4", "list_secrets", lambda answer: {"SecretList": [{"Name": "x", "ReplicationStatus": [{}]}]}),
+    ("F4", "list_secrets", lambda response: {"SecretList": [{"Name": "x", "ReplicationStatus": [{}]}]}),
     ("F5", "delete_secret", failing),
+    ("F6", DESCRIBE, having(Code="InvalidParameterException")),
     ("F10", REPLICATE, entries_having(Status="Pending")),
     ("F10", REPLICATE, entries_having(StatusMessage="Replication started")),
     ("F10", REPLICATE, entries_having(KmsKeyId="aws/secretsmanager")),
@@ -138,7 +142,9 @@ LIES: list[tuple[str, str, Callable[[Answer], Answer | None]]] = [
     ("F23", DESCRIBE, entries_having(StatusMessage="Replication failed: Sorry.")),
     ("F26", DESCRIBE, having(PrimaryRegion="us-west-2")),
     ("F26", DESCRIBE, having(ARN="arn:aws:secretsmanager:eu-west-3:000000000000:secret:other")),
+    ("F27", DESCRIBE, having(Tags=[{"Key": "after", "Value": ""}])),
     ("F30", "tag_resource", failing),
+    ("F32", DESCRIBE, entries_having(Status="Failed")),
     ("F34", DESCRIBE, error_having(Code="AccessDeniedException")),
 ]
 
@@ -147,7 +153,7 @@ LIES: list[tuple[str, str, Callable[[Answer], Answer | None]]] = [
     ("row", "operation", "change"), LIES, ids=[f"{row}-{number}" for number, (row, *_) in enumerate(LIES)]
 )
 def test_a_fact_that_is_otherwise_is_noticed(
-    row: str, operation: str, change: Callable[[Answer], Answer | None]
+    row: str, operation: str, change: Callable[[Response], Response | None]
 ) -> None:
     (result,) = run(Liar(operation, change, Dialect()).account(), {row: PROBES[row]})
     assert result.finding.state is State.WRONG, result.finding
@@ -165,6 +171,38 @@ def test_a_condition_that_does_not_count_is_noticed(monkeypatch: pytest.MonkeyPa
     results = run(Cloud().account(), {row: PROBES[row] for row in ("F30", "F31")})
     assert [result.finding.state for result in results] == [State.WRONG, State.WRONG]
     assert "DescribeSecret without its permission: accepted" in results[0].finding.did
+
+
+@pytest.mark.parametrize("value", d.PromotedRemoved)
+def test_u14_says_why_it_cannot_be_told_where_a_promoted_region_is_not_listed(value: d.PromotedRemoved) -> None:
+    dialect = Dialect(after_stop=d.AfterStop.GONE, promoted_removed=value)
+    (result,) = run(Cloud(dialect).account(), {"U14": PROBES["U14"]})
+    assert (result.finding.state, result.finding.value) == (State.MOOT, None)
+    assert "(U9), so no call can tell" in result.finding.did
+
+
+# What no call of a few minutes can check, or what is seen with another row.
+NOT_PROBED = {
+    "F1": "the service model",
+    "F2": "the service model",
+    "F3": "the service model",
+    "F12": "seen with U5, U10, U18 and F13",
+    "F24": "local AWS has no replica that fails long after it was InSync",
+    "F25": "no bound can be measured; every read here is settled",
+    "F28": "seen with U17",
+    "F29": "seen with U8",
+    "F33": "the encryption context is seen with U18",
+    "F35": "it needs a VPC",
+    "F36": "it needs an organization",
+    "F37": "it needs a drift",
+    "F40": "limits",
+    "F41": "limits",
+}
+
+
+def test_every_row_of_the_facts_is_probed_or_it_is_said_why_not() -> None:
+    assert set(rows(FACTS.read_text())) == {*PROBES, *NOT_PROBED}
+    assert not set(PROBES) & set(NOT_PROBED)
 
 
 def test_every_fact_is_lied_about() -> None:
@@ -198,7 +236,9 @@ ERRORS = Dialect(
         ("U18", DESCRIBE, entries_having(Status="Failed")),
     ],
 )
-def test_what_no_dialect_has_is_noticed(row: str, operation: str, change: Callable[[Answer], Answer | None]) -> None:
+def test_what_no_dialect_has_is_noticed(
+    row: str, operation: str, change: Callable[[Response], Response | None]
+) -> None:
     dialect = Dialect() if row == "U18" else ERRORS
     (result,) = run(Liar(operation, change, dialect).account(), {row: PROBES[row]})
     assert (result.finding.state, result.finding.value) == (State.UNEXPECTED, None)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from live.dialect import dialect_of, kinds, tested
+from live.dialect import dialects_of, kinds, tested
 from live.evidence import FACTS, raised, rows
 from live.finding import State
 from live.probe import PROBES
@@ -43,7 +43,7 @@ RECORDED: dict[str, Any] = {
         {
             "row": "U2",
             "about": "",
-            "state": "none of the known answers",
+            "state": "none of the known behaviors",
             "value": None,
             "did": "StrangeException: no",
             "seconds": 1.0,
@@ -63,6 +63,9 @@ RECORDED: dict[str, Any] = {
         {"row": "F16", "about": "", "state": "wrong", "value": None, "did": "other words", "seconds": 0.0, "calls": []},
     ],
 }
+DEEP = "[" * 100_000
+NEWER = json.dumps(RECORDED | {"format": 2})
+STRANGE = RECORDED["rows"][0] | {"state": "strange"}
 EXPECTED = Dialect(other_key=d.OtherKey.ERROR, no_value=d.NoValue.FAILED)
 
 
@@ -74,12 +77,16 @@ def report() -> Report:
 
 
 def test_the_report_names_the_dialect(report: Report) -> None:
-    assert dialect_of({row["row"]: row["value"] for row in report.rows}) == EXPECTED
+    assert dialects_of({row["row"]: row["value"] for row in report.rows}) == [EXPECTED]
     assert "U2 InvalidParameterException" in report.verdict[0]
     assert "U7 Failed" in report.verdict[0]
-    assert report.verdict[1] == "Does not arise: U14."
+    assert report.verdict[1] == (
+        "U14 does not arise: after StopReplicationToReplica the primary does not list the Region any more (U9), so no "
+        "call can tell what removing it would do to the promoted secret."
+    )
     assert report.verdict[2].startswith("The handler is tested under these values")
-    assert len(report.verdict) == 3
+    assert report.verdict[3] == "That is so with every value of U14."
+    assert len(report.verdict) == 4
     assert set(report.data["timings"]) == {"InSync", "gone"}
     assert 3 <= report.data["timings"]["InSync"]["median"] <= 4
     assert 60 <= report.data["timings"]["gone"]["min"] <= 63
@@ -129,9 +136,16 @@ def test_the_row_of_a_wrong_fact_is_named() -> None:
 
 
 def test_exactly_a_tested_dialect_is_said_to_be() -> None:
-    assert "exactly this dialect" in tested(Dialect())
+    assert "exactly this dialect" in tested([Dialect()])
     mixed = replace(Dialect(), order=d.Order.ANY, no_value=d.NoValue.FAILED)
-    assert "these values" in tested(mixed)
+    assert "these values" in tested([mixed])
+    assert "these values" in tested([Dialect(), mixed])
+
+
+def test_what_cannot_be_told_counts_with_each_of_its_values() -> None:
+    told = dialects_of({"U9": "gone", "U14": None}, ["U14"])
+    assert told == [Dialect(promoted_removed=value) for value in d.PromotedRemoved]
+    assert "exactly this dialect" in tested(told)
 
 
 def test_every_unknown_has_its_values() -> None:
@@ -145,7 +159,18 @@ def test_a_report_is_read_back(tmp_path: Path, report: Report) -> None:
     assert Report.read(paths[0]).markdown() == paths[1].read_text()
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": 2}', '{"format": 1, "rows": [1]}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty"),
+        "{}",
+        "[]",
+        pytest.param(DEEP, id="deep"),
+        pytest.param(NEWER, id="newer"),
+        pytest.param('{"format": 1, "rows": [1]}', id="a row that is none"),
+        pytest.param(json.dumps(RECORDED | {"rows": [STRANGE]}), id="a state that is none"),
+    ],
+)
 def test_a_file_that_is_not_a_report_is_rejected_with_a_sentence(tmp_path: Path, text: str) -> None:
     path = tmp_path / "report.json"
     path.write_text(text)
@@ -182,6 +207,20 @@ def test_a_recorded_report_raises_the_rows_of_the_facts() -> None:
         known["F13"].replace("**U**.", f"`Failed: Replication failed: Access to KMS is not allowed` ({source})."),
     ]
     assert said[-1] != known["F13"]
+
+
+def test_a_report_of_local_aws_is_evidence_of_nothing() -> None:
+    report = Report(RECORDED | {"local": True})
+    assert list(raised(report, FACTS.read_text())) == []
+    assert report.verdict[0] == "This is local AWS, which proves nothing of AWS."
+
+
+def test_a_report_says_whether_it_is_of_local_aws() -> None:
+    cloud = Cloud()
+    account = cloud.account()
+    assert not Report.of(account, [], {}, 1).is_local
+    account.is_local = True
+    assert Report.of(account, [], {}, 1).is_local
 
 
 def test_the_rows_of_the_facts_are_all_read() -> None:

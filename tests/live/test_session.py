@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 import live.__main__ as command
+import live.session
 from live.account import TAG, Account
 from live.evidence import FACTS, raised
 from live.finding import State
@@ -111,11 +112,53 @@ def test_what_is_left_is_named() -> None:
     assert "secret cdk-replicated-secret-live/run/u4-1" in report.verdict[-1]
 
 
+@pytest.mark.parametrize("ended", ["the tests", "the clean-up"])
+def test_the_report_is_written_before_what_may_be_interrupted(
+    invoke: Callable[..., int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ended: str
+) -> None:
+    cloud = Cloud()
+
+    def interrupt(*_: object, **__: object) -> dict[str, str]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "PROBES", {"U4": PROBES["U4"]})
+    if ended == "the tests":
+        monkeypatch.setattr(command, "accept", interrupt)
+    else:
+        monkeypatch.setattr(live.session, "clean", interrupt)
+        monkeypatch.setattr(command, "accept", lambda *_, **__: {"test": "passed"})
+    assert invoke("--yes", cloud=cloud) == 130
+    written = json.loads((tmp_path / "build" / "live" / "report.json").read_text())
+    assert [row["row"] for row in written["rows"]] == ["U4"]
+    assert written["tests"] == ({} if ended == "the tests" else {"test": "passed"})
+
+
+def test_at_the_end_of_stdin_nothing_is_made(
+    invoke: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    cloud = Cloud()
+    assert invoke(cloud=cloud) == 1
+    assert "YES=1 goes on without asking" in capsys.readouterr().out
+    assert cloud.left() == []
+
+
+def test_clean_asks_because_another_run_may_go_on(
+    invoke: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud = Cloud()
+    run(cloud.account(), FEW)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
+    assert invoke("--clean", cloud=cloud) == 1
+    assert "also one that still goes on" in capsys.readouterr().out
+    assert cloud.left() != []
+
+
 def test_a_list_that_is_denied_is_not_taken_for_empty(invoke: Callable[..., int]) -> None:
     cloud = Cloud()
     run(cloud.account(), {"U4": PROBES["U4"]})
     cloud.model.script.error("AccessDeniedException", "no", operation="ListSecrets", times=None)
-    assert invoke("--clean", cloud=cloud) == 1
+    assert invoke("--clean", "--yes", cloud=cloud) == 1
 
 
 def test_the_terminal_shows_the_table_and_the_verdict() -> None:
@@ -174,7 +217,7 @@ def test_a_wrong_fact_makes_it_fail(invoke: Callable[..., int]) -> None:
 def test_clean_removes_what_is_left(invoke: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
     cloud = Cloud()
     run(cloud.account(), FEW)
-    assert invoke("--clean", cloud=cloud) == 0
+    assert invoke("--clean", "--yes", cloud=cloud) == 0
     assert "Nothing is left" in capsys.readouterr().out
     assert cloud.left() == []
 
@@ -220,6 +263,13 @@ def test_an_unknown_row_is_rejected(invoke: Callable[..., int], capsys: pytest.C
     with pytest.raises(SystemExit):
         invoke("--only", "U99")
     assert "--only names U99" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["U4, F5", " u4,f5 ", "U4,F5,"])
+def test_rows_may_be_written_with_spaces(invoke: Callable[..., int], tmp_path: Path, given: str) -> None:
+    assert invoke("--yes", "--only", given) == 0
+    written = json.loads((tmp_path / "build" / "live" / "report.json").read_text())
+    assert [row["row"] for row in written["rows"]] == ["U4", "F5"]
 
 
 def test_states_are_styled() -> None:
