@@ -246,7 +246,7 @@ def test_a_pipe_that_ends_early_is_no_error(options: str) -> None:
 
 def test_without_credentials_it_says_so() -> None:
     done = run("replicated-secret status", "http://127.0.0.1:9")
-    assert "The list: Unable to locate credentials" in done.stdout
+    assert "The list of secrets: Unable to locate credentials" in done.stdout
     assert "To fix this, check the name of the Region and the credentials" in done.stdout
     assert done.returncode == 2
 

@@ -30,7 +30,7 @@ _REGIONS = ("us-west-2", "eu-west-3", "us-east-1")
 _NAMES = re.compile(
     r"\bapp/"
     r"|(?<=--stack-name )\S+"
-    r'|(?<=")(ExistingSecret|CustomerKey|Primary|Consumer|Replication|Orders|Invoices)(?=[-s"])'
+    r'|(?<=")(ExistingSecret|CustomerKey|Primary|Consumer|Replication|Orders|Invoices|Monitor)(?=[-s"])'
     r"|\bReplicatedSecretServiceToken\b"
     rf"|\bartifacts-{ACCOUNT}\b"
     rf"|\b{ACCOUNT}\b|{'|'.join(_REGIONS)}"

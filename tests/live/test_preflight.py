@@ -54,7 +54,7 @@ def test_an_account_that_has_secrets_with_the_prefix_is_rejected(region: str) ->
     cloud = Cloud()
     cloud.model.call(region, "CreateSecret", {"Name": f"{PREFIX}/old", "SecretString": "x"})
     cloud.model.call(region, "DeleteSecret", {"SecretId": f"{PREFIX}/old"})
-    with pytest.raises(RefusedError, match=f"^{region} has {PREFIX}/old"):
+    with pytest.raises(RefusedError, match=f"^{region} already has the secret {PREFIX}/old"):
         preflight.plan(cloud.account(), acceptance=True)
 
 
@@ -88,7 +88,7 @@ def test_a_secret_of_the_prefix_on_the_second_page_is_found(monkeypatch: pytest.
     pages = iter([{"SecretList": [], "NextToken": "next"}, {"SecretList": [{"Name": f"{PREFIX}/old"}]}])
     cloud = Cloud()
     monkeypatch.setattr(cloud, "secrets_manager", lambda _: SimpleNamespace(list_secrets=lambda **_: next(pages)))
-    with pytest.raises(RefusedError, match=f"us-west-2 has {PREFIX}/old"):
+    with pytest.raises(RefusedError, match=f"us-west-2 already has the secret {PREFIX}/old"):
         preflight.plan(cloud.account(), acceptance=True)
 
 

@@ -139,7 +139,7 @@ def test_at_the_end_of_stdin_nothing_is_made(
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     cloud = Cloud()
     assert invoke(cloud=cloud) == 1
-    assert "YES=1 goes on without asking" in capsys.readouterr().out
+    assert "YES=1 continues without asking" in capsys.readouterr().out
     assert cloud.left() == []
 
 
@@ -150,7 +150,7 @@ def test_clean_asks_because_another_run_may_go_on(
     run(cloud.account(), FEW)
     monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
     assert invoke("--clean", cloud=cloud) == 1
-    assert "also one that still goes on" in capsys.readouterr().out
+    assert "even a run that is still going on" in capsys.readouterr().out
     assert cloud.left() != []
 
 

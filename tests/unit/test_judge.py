@@ -160,7 +160,7 @@ def test_every_problem_has_a_message_and_advice() -> None:
     assert [finding for finding in problems if not (finding.message and finding.advice)] == []
     # After "To fix this, ".
     verbs = {finding.advice.split()[0] for finding in problems}
-    assert verbs == {"allow", "check", "decide", "delete", "follow", "run"}
+    assert verbs == {"allow", "check", "decide", "delete", "run"}
 
 
 def test_a_secret_that_is_scheduled_for_deletion_is_no_problem() -> None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from secret_replication.clock import LAG
-from secret_replication.errors import AccessDeniedError, ReplicationError, SecretDeletedError, SecretNotFoundError
+from secret_replication.errors import (
+    AccessDeniedError,
+    RejectedError,
+    ReplicationError,
+    SecretDeletedError,
+    SecretNotFoundError,
+)
 from tests.helpers.world import OTHER_STACK, World, event
 
 R = "eu-west-3"
@@ -34,6 +40,58 @@ def test_the_advice_follows_the_words_of_aws_and_not_the_name_of_the_secret(worl
     assert "allow the action for this secret" in reason
     assert "kms:Decrypt" not in reason
     assert world.clock.now() - started < 90, "as long as IAM takes, not as long as KMS"
+
+
+@pytest.mark.parametrize("call", ["tag", "replicate"])
+def test_the_advice_about_a_rejected_call_follows_the_words_of_aws(world: World, call: str) -> None:
+    said = "LimitExceededException: a secret can have 50 tags"
+    world.fail_calls(call, RejectedError(f"{said} ({call} on the key of arn:app)", said))
+    reason = world.fail(event())
+    assert f"{said} ({call} on the key of arn:app)" in reason
+    assert reason.endswith("To fix this, a secret can have 50 tags and each replica uses one: remove some tags.")
+
+
+def test_a_secret_that_does_not_exist_is_said_to_be_looked_for_in_one_region(world: World) -> None:
+    reason = world.fail(event(SecretId="app/missing"))
+    assert reason.endswith(": check SecretId; if the secret is in another Region, give its ARN")
+
+
+def test_a_name_is_resolved_once(world: World) -> None:
+    """The secret that takes its name during the deployment is another one."""
+
+    def replace_secret(call: str) -> None:
+        if call.startswith("replicate"):
+            world.journal.before = lambda _: None
+            world.client().delete_secret(SecretId=world.arn, ForceDeleteWithoutRecovery=True)
+            world.create()
+
+    world.journal.before = replace_secret
+    assert world.fail(event(SecretId="app/database")).startswith("NotFound: ")
+
+
+def test_the_second_look_comes_soon(world: World) -> None:
+    started, looks = world.clock.now(), list[float]()
+    world.journal.before = lambda call: looks.append(world.clock.now() - started)
+    world.succeed(event())
+    assert looks[:3] == [0, 0, 0], "describe, tag, replicate"
+    assert looks[3] == 0.5
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["adopted", "left"])
+def test_an_update_that_wrote_a_tag_waits_until_every_read_shows_it(shared: bool) -> None:
+    world = World(direct=True)
+    if shared:
+        both = event(regions=(R, "us-east-1"))
+        world.succeed(both)
+        world.succeed(both | {"LogicalResourceId": "Other"})
+    else:
+        world.client().replicate_secret_to_regions(SecretId=world.arn, AddReplicaRegions=[{"Region": R}])
+        world.clock.sleep(60)
+    tagged: list[float] = []
+    world.journal.before = lambda call: tagged.append(world.clock.now()) if call.startswith("tag") else None
+    world.succeed(event("Update", (R,), PhysicalResourceId=world.arn))
+    (at,) = tagged
+    assert world.clock.now() - at >= LAG
 
 
 def test_another_stacks_replica_is_a_conflict(world: World) -> None:
