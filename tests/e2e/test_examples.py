@@ -278,6 +278,7 @@ def test_two_stacks_share_a_function_and_take_their_replicas_with_them(
             secrets.describe_secret(SecretId=arn.replace(aws.region, paris))
 
 
+@pytest.mark.live
 @pytest.mark.e2e
 def test_the_monitors_function_finds_the_replica_in_sync(aws: Target, deployments: dict[str, Future[str]]) -> None:
     deployments["monitor"].result()
