@@ -59,7 +59,7 @@ def test_the_readmes_example_synthesizes(tmp_path: Path) -> None:
 def test_the_readme_quotes_what_a_failed_stack_reports() -> None:
     (quoted,) = re.findall(r"^    (ROLLBACK_COMPLETE: .*)$", (ROOT / "README.md").read_text(), re.MULTILINE)
     benchmarks = (ROOT / "docs" / "design" / "benchmarks.md").read_text()
-    assert quoted.removesuffix(" To fix this…") in benchmarks.replace("app/ours-taken", "app/database")
+    assert quoted.removesuffix(". To fix this…") in benchmarks.replace("app/ours-taken", "app/database")
 
 
 def test_the_readme_is_short() -> None:
