@@ -16,9 +16,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Template
 
-import replication_monitor.main
-import secret_replication.service
-from cdk_replicated_secret import ReplicatedSecret, ReplicationMonitor, provider
+from cdk_replicated_secret import ReplicatedSecret, ReplicationMonitor
 
 ACCOUNT = "000000000000"
 METRICS = {
@@ -151,10 +149,6 @@ def test_the_alarms(stack: cdk.Stack) -> None:
 def test_alarms_without_a_topic_have_no_actions(stack: cdk.Stack) -> None:
     ReplicationMonitor(stack, "Monitor").alarm()
     assert {"AlarmActions", "OKActions"} & {key for alarm in alarms(stack).values() for key in alarm} == set()
-
-
-def test_the_constructs_and_the_functions_have_one_namespace() -> None:
-    assert provider.NAMESPACE == replication_monitor.main.NAMESPACE == secret_replication.service.NAME
 
 
 def test_the_dashboard_widget_shows_every_metric(stack: cdk.Stack) -> None:

@@ -11,7 +11,9 @@ import pytest
 import yaml
 from aws_cdk.assertions import Template
 
-from cdk_replicated_secret import ReplicationMonitor
+import replication_monitor.main
+import secret_replication.service
+from cdk_replicated_secret import ReplicationMonitor, provider
 from tests.helpers.template import lint
 
 ROOT = Path(__file__).parents[2]
@@ -123,3 +125,7 @@ def test_cfn_lint_finds_nothing_but_that_the_code_is_to_be_packaged(dist: Path) 
     found = lint("--template", dist / NAME)
     assert found.splitlines()[0] == "W3002 This code may only work with 'package' cli command"
     assert len(found.split("\n\n")) == 2
+
+
+def test_the_constructs_and_the_functions_have_one_namespace() -> None:
+    assert provider.NAMESPACE == replication_monitor.main.NAMESPACE == secret_replication.service.NAME
