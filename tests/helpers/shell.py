@@ -59,6 +59,9 @@ class Shell:
         done = subprocess.run(
             ["bash", "-ec", line], cwd=self.folder, env=self._environment, text=True, capture_output=True, check=False
         )
+        if done.returncode and re.search(r"ChangeSet \[\S+\] already exists", done.stderr):
+            # The AWS CLI repeated a CreateChangeSet whose response was lost. Its next one has another name.
+            return self.run(line, fails=fails)
         assert (done.returncode != 0) == fails, (done.stdout + done.stderr).strip()
         return done.stdout + done.stderr
 
