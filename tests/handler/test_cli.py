@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -226,6 +227,7 @@ def test_ctrl_c_ends_it_even_if_a_region_is_silent() -> None:
         made = environment(endpoint.url, **KEYS)
         with subprocess.Popen(command, env=made, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             assert endpoint.asked.wait(30)
+            time.sleep(3)  # It has begun to wait for the response.
             process.send_signal(signal.SIGINT)
             shown = process.communicate(timeout=10)
         endpoint.end.set()
