@@ -189,7 +189,7 @@ def _failure(deployment: _Deployment) -> str:
 
 
 def _deploy(aws: LocalAws, scratch: Path, way: Way, *, taken: bool = False) -> _Deployment:
-    """Deploy it once, as a stack of its own."""
+    """Deploy it once, in a separate stack."""
     stack = way.app.replace("_", "-") + ("-taken" if taken else "")
     secret = f"app/{stack}"
     if not way.makes_secret:

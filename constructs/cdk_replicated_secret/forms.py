@@ -27,7 +27,7 @@ _DYNAMIC_REFERENCE = "{{resolve:"
 # Dynamic references that CloudFormation does not resolve in custom resources.
 _SECURE = ("{{resolve:ssm-secure:", "{{resolve:secretsmanager:")
 NOT_RESOLVED = "a dynamic reference that CloudFormation does not resolve in a custom resource: use one of the type ssm"
-# What the CDK returns for a look-up until its CLI has found the value.
+# The CDK returns this for a context lookup until its CLI has retrieved the value.
 _LOOK_UP = "dummy-value-for-"
 # The other types are those of SSM, whose values are never blank.
 _TEXT = "String"
@@ -35,7 +35,7 @@ _IS_GIVEN = "IsGiven"
 
 
 def is_known(text: str) -> bool:
-    """Whether text is known at synthesis: no token, no dynamic reference and no placeholder of a look-up."""
+    """Whether text is known at synthesis: not a token, a dynamic reference or a lookup placeholder."""
     return not (Token.is_unresolved(text) or _DYNAMIC_REFERENCE in text or _LOOK_UP in text)
 
 

@@ -57,7 +57,7 @@ def as_key(scope: Construct, region: str, key: kms.IKey | str | None) -> kms.IKe
         return key
     arn = key_arn(Stack.of(scope), region, key)
     if arn and not is_known(arn):
-        # The CDK splits text that is not a token, including a dynamic reference and the placeholder of a look-up.
+        # The CDK splits text that is not a token, including dynamic references and lookup placeholders.
         arn = Fn.join("", [arn])
     return kms.Key.from_key_arn(scope, "Key", arn) if arn else None
 
