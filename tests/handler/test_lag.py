@@ -114,8 +114,7 @@ def test_the_last_owner_takes_the_replica_along_though_another_was_stopped_when_
 def test_a_delete_looks_twice_and_no_longer_before_it_removes_a_replica() -> None:
     world = World(direct=True)
     world.succeed(event())
-    started, removed = world.clock.now(), []
-    world.journal.before = lambda call: removed.append(world.clock.now()) if call.startswith("remove") else None
+    started, removed = world.clock.now(), world.times("remove")
     world.succeed(event("Delete", PhysicalResourceId=world.arn))
     (at,) = removed
     assert LAG <= at - started < LAG + 1
@@ -125,8 +124,7 @@ def test_only_a_call_that_may_overwrite_a_secret_waits_for_a_second_look() -> No
     world = World(direct=True)
     world.client().replicate_secret_to_regions(SecretId=world.arn, AddReplicaRegions=[{"Region": "eu-west-3"}])
     world.clock.sleep(60)
-    started, tagged = world.clock.now(), []
-    world.journal.before = lambda call: tagged.append(world.clock.now()) if call.startswith("tag") else None
+    started, tagged = world.clock.now(), world.times("tag")
     world.succeed(event(ForceOverwriteReplicaSecret="true"))
     assert tagged == [started]
 

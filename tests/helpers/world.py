@@ -226,6 +226,12 @@ class World:
 
         self.journal.before = before
 
+    def times(self, call: str = "") -> list[float]:
+        """A list that gets the clock's reading at each call from now on that begins so."""
+        times: list[float] = []
+        self.journal.before = lambda made: times.append(self.clock.now()) if made.startswith(call) else None
+        return times
+
     def deliver(self, event: dict[str, Any], clock: Clock | None = None) -> dict[str, Any] | None:
         """Deliver an event as Lambda does, again after a crash, twice at most (P6). The response, if one came.
 

@@ -70,9 +70,9 @@ def test_a_name_is_resolved_once(world: World) -> None:
 
 
 def test_the_second_look_comes_soon(world: World) -> None:
-    started, looks = world.clock.now(), list[float]()
-    world.journal.before = lambda call: looks.append(world.clock.now() - started)
+    started, calls = world.clock.now(), world.times()
     world.succeed(event())
+    looks = [at - started for at in calls]
     assert looks[:3] == [0, 0, 0], "describe, tag, replicate"
     assert looks[3] == 0.5
 
@@ -87,8 +87,7 @@ def test_an_update_that_wrote_a_tag_waits_until_every_read_shows_it(shared: bool
     else:
         world.client().replicate_secret_to_regions(SecretId=world.arn, AddReplicaRegions=[{"Region": R}])
         world.clock.sleep(60)
-    tagged: list[float] = []
-    world.journal.before = lambda call: tagged.append(world.clock.now()) if call.startswith("tag") else None
+    tagged = world.times("tag")
     world.succeed(event("Update", (R,), PhysicalResourceId=world.arn))
     (at,) = tagged
     assert world.clock.now() - at >= LAG
