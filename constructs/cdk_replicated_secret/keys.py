@@ -78,7 +78,7 @@ def grant_decrypt(stack: Stack, grantee: iam.IGrantable, region: str, key: kms.I
     if reader.node.path != stack.node.path and (cases(stack, arn) or blank_parameter(arn)):
         raise ValueError(
             f"the key in {region} depends on a condition or a blank parameter of {stack.node.path}, to which "
-            f"{reader.node.path} cannot refer: allow kms:Decrypt in {reader.node.path} with a condition of its own"
+            f"{reader.node.path} cannot refer: allow kms:Decrypt in {reader.node.path} with a separate condition"
         )
     named = in_a_policy(stack, region, key, reader)
     if named is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -58,13 +59,10 @@ def status(
 
     Exit code: 0 if there are no problems, 1 if there are, 2 if something could not be checked.
     """
+    signal.signal(signal.SIGINT, _exit_at_once)
     region = region or _configured_region()
     scan = Scan(Boto3Secrets(region), region, Rules(verify=verify), time.time, name_prefix=prefix, tags=_pairs(tags))
-    try:
-        found = list(_with_progress(scan))
-    except KeyboardInterrupt:
-        # sys.exit would wait for threads that wait for a response.
-        os._exit(_INTERRUPTED)
+    found = list(_with_progress(scan))
     shown = [finding for finding in found if finding.kind.is_problem or not only_problems]
     if as_json:
         click.echo(json.dumps([_as_json(finding) for finding in shown], indent=2))
@@ -75,6 +73,14 @@ def status(
         click.echo(f"secrets checked in {region}: {scan.checked}; replicas in sync: {in_sync}; problems: {problems}")
     kinds = {finding.kind for finding in found if finding.kind.is_problem}
     sys.exit(_UNCHECKED if Kind.UNCHECKED in kinds else _PROBLEMS if kinds else 0)
+
+
+def _exit_at_once(*_: object) -> None:
+    try:
+        Console(stderr=True).show_cursor()  # The progress bar hides it.
+    finally:
+        # sys.exit would wait for threads that wait for a response.
+        os._exit(_INTERRUPTED)
 
 
 def _configured_region() -> str:

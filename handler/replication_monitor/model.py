@@ -89,7 +89,7 @@ class Finding:
         region: the replica's Region; empty if this is about the secret as a whole.
         status: what AWS reports.
         message: why; AWS's message, if there is one.
-        owner: the stack and logical ids that made the replica, or else those that made the secret.
+        owner: the stack and logical IDs that made the replica, or else those that made the secret.
         advice: what to do.
         key: the replica's KMS key.
         last_accessed: an ISO date.

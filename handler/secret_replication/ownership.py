@@ -1,9 +1,9 @@
 """Who owns a replica: one tag on the primary for each, written before the replica is touched.
 
 Key: ``cdk-replicated-secret:<region>``.
-Value: ``<created|adopted> <primary region> <stack id's UUID> <logical id>[/<logical id>...] <stack name>``.
+Value: ``<created|adopted> <primary region> <stack ID's UUID> <logical ID>[/<logical ID>...] <stack name>``.
 
-The logical ids are the replica's owners, resources of one stack. A resource that declares the replica joins them, one
+The logical IDs are the replica's owners, resources of one stack. A resource that declares the replica joins them, one
 that drops it leaves, and the last one to leave applies its removal policy.
 
 DescribeSecret returns tags, so one call shows the whole state. Tags are copied to replicas and stay on a
@@ -41,7 +41,7 @@ class Origin(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A resource in a stack. ``stack`` is the UUID of the stack id; ``stack_name`` is for readers only."""
+    """A resource in a stack. ``stack`` is the UUID of the stack ID; ``stack_name`` is for readers only."""
 
     stack: str
     logical_id: str
@@ -49,7 +49,7 @@ class Owner:
 
     @classmethod
     def of(cls, stack_id: str, logical_id: str) -> Owner:
-        """From a stack id: ``arn:PARTITION:cloudformation:REGION:ACCOUNT:stack/NAME/UUID``."""
+        """From a stack ID: ``arn:PARTITION:cloudformation:REGION:ACCOUNT:stack/NAME/UUID``."""
         _, _, rest = stack_id.partition("/")
         name, _, uuid = rest.partition("/")
         if not _LOGICAL_ID.fullmatch(logical_id):
@@ -60,7 +60,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A replica's tag. ``owners``: logical ids of resources of ``stack``, in the order in which they joined."""
+    """A replica's tag. ``owners``: logical IDs of resources of ``stack``, in the order in which they joined."""
 
     origin: Origin
     primary_region: str

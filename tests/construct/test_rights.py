@@ -46,7 +46,7 @@ Build = Callable[[cdk.Stack], None]
 
 @dataclass
 class Synthesized:
-    """A template's policies on the function's role, and the properties of its replicated secrets by logical id."""
+    """A template's policies on the function's role, and the properties of its replicated secrets by logical ID."""
 
     statements: list[dict[str, Any]]
     properties: dict[str, dict[str, Any]]

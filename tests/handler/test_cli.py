@@ -9,8 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +22,14 @@ from tests.helpers.monitor import secrets
 from tests.helpers.world import PRIMARY, World, event
 
 PARIS, VIRGINIA = "eu-west-3", "us-east-1"
+
+
+@pytest.fixture(autouse=True)
+def _own_ctrl_c() -> Iterator[None]:
+    """The command has its own reaction to Ctrl-C. pytest gets its own back."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
@@ -227,7 +234,6 @@ def test_ctrl_c_ends_it_even_if_a_region_is_silent() -> None:
         made = environment(endpoint.url, **KEYS)
         with subprocess.Popen(command, env=made, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             assert endpoint.asked.wait(30)
-            time.sleep(3)  # It has begun to wait for the response.
             process.send_signal(signal.SIGINT)
             shown = process.communicate(timeout=10)
         endpoint.end.set()

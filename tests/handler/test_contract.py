@@ -330,7 +330,7 @@ def contract_p4_delete_while_create_runs(world: World, regions: dict[str, str], 
 @contract
 @given(worlds, declarations, st.booleans())
 def contract_p5_rename(world: World, regions: dict[str, str], rolled_back: bool) -> None:
-    """P5: a renamed logical id MUST leave every replica as it is, whether the rename is completed or rolled back."""
+    """P5: a renamed logical ID MUST leave every replica as it is, whether the rename is completed or rolled back."""
     stack, other = stack_in(world), world.create("app/other")
     deployed(world, stack, {"One": properties(regions)})
     there = [world.model.find(region, NAME) for region in regions]

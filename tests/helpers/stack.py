@@ -32,7 +32,7 @@ class RollbackFailedError(Exception):
 
 
 class Stack:
-    """A stack whose resources are all ``Custom::ReplicatedSecret``, by logical id.
+    """A stack whose resources are all ``Custom::ReplicatedSecret``, by logical ID.
 
     Args:
         name: its name; its id is made of it.

@@ -284,7 +284,7 @@ class World:
         return {entry["Region"]: entry["Status"] for entry in described.get("ReplicationStatus", [])}
 
     def tags(self) -> dict[str, str]:
-        """Our tags on the primary: Region to created or adopted, and the logical id."""
+        """Our tags on the primary: Region to created or adopted, and the logical ID."""
         described = self.model.describe(PRIMARY, self.arn)
         ours = {tag["Key"].removeprefix(TAG): tag["Value"].split() for tag in described["Tags"] if TAG in tag["Key"]}
         return {region: f"{words[0]} by {words[3]}" for region, words in ours.items()}
