@@ -1,4 +1,4 @@
-"""Scale: many resources in a stack, and many handlers at once."""
+"""Scale: many resources in a stack, and many handlers at the same time."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ HANDLERS = 500
 _GOAL = 1.3
 _PARIS = "eu-west-3"
 _ABOUT = f"""Imported secrets, each with a `ReplicatedSecret` to one Region, in one stack on local AWS, which replicates
-20 times as fast as AWS; the policies name each of them. Then {HANDLERS} handlers at once create a replica each
-against AWS's limits: {LIMIT:g} taggings and {LIMIT:g} other writes a second. That is in virtual time, since in
-real time two cores would be the limit that is measured."""
+20 times as fast as AWS; the policies name each of them. Then {HANDLERS} handlers create a replica each, all at the
+same time, against AWS's limits: {LIMIT:g} taggings and {LIMIT:g} other writes a second. That is in virtual time, since
+in real time two cores would be the limit that is measured."""
 
 
 def measure() -> Section:
@@ -63,7 +63,7 @@ def measure() -> Section:
         bars={f"{size} resources": made.deploy for size, made in stacks.items()},
         unit="seconds to deploy",
         goals=(
-            Goal(f"all of {HANDLERS} handlers at once succeed: {crowd.succeeded}", crowd.succeeded == HANDLERS),
+            Goal(f"all of {HANDLERS} simultaneous handlers succeed: {crowd.succeeded}", crowd.succeeded == HANDLERS),
             Goal(
                 f"within {_GOAL} of the {crowd.least:.0f} s that the limit allows: {crowd.seconds:.1f} s, "
                 f"{crowd.seconds / crowd.least:.2f} of it; {crowd.throttled} calls were throttled",

@@ -18,7 +18,7 @@ from .account import Account, Connect
 from .clients import connector, home_region
 from .evidence import FACTS, raised
 from .local import SPEED, HurriedClock, local_aws
-from .preflight import RefusedError
+from .preflight import PreflightError
 from .probe import PROBES
 from .report import Report, ReportError
 from .session import Acceptance, clean, new_run, session
@@ -40,7 +40,7 @@ def main() -> int:
             terminal.say(["", "Rows of docs/design/aws-facts.md:", "", *raised(report, FACTS.read_text())])
             return 0
         return _locally(arguments, terminal) if arguments.local else _in_account(arguments, terminal)
-    except (RefusedError, ReportError, BotoCoreError) as error:
+    except (PreflightError, ReportError, BotoCoreError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -77,7 +77,9 @@ def _arguments() -> argparse.Namespace:
 def _in_account(arguments: argparse.Namespace, terminal: Terminal) -> int:
     home = home_region()
     if not home:
-        raise RefusedError("no Region is configured: set AWS_REGION to the Region of the primaries, such as us-west-2")
+        raise PreflightError(
+            "no Region is configured: set AWS_REGION to the Region of the primaries, such as us-west-2"
+        )
     account, enabled = _account(connector(), SystemClock(), home, arguments.replicas)
     if arguments.clean:
         terminal.say([f"Removes what every run has made in {len(enabled)} Regions, even a run that is still going on"])

@@ -41,8 +41,8 @@ def accept(account: Account, environment: Mapping[str, str]) -> dict[str, str]:
     home = {"AWS_REGION": account.home, "AWS_DEFAULT_REGION": account.home}
     # Else pytest shortens its reasons.
     home |= {"COLUMNS": "1000"}
-    told = to_its_end([*command, "--live", account.run, "--live-regions", regions], {**environment, **home})
-    return outcomes(told) or {"all": f"failed: see {LOG}"}
+    output = to_its_end([*command, "--live", account.run, "--live-regions", regions], {**environment, **home})
+    return outcomes(output) or {"all": f"failed: see {LOG}"}
 
 
 def to_its_end(command: Sequence[str], environment: Mapping[str, str]) -> str:
@@ -66,10 +66,10 @@ def to_its_end(command: Sequence[str], environment: Mapping[str, str]) -> str:
     return LOG.read_text()
 
 
-def outcomes(told: str) -> dict[str, str]:
+def outcomes(output: str) -> dict[str, str]:
     """What pytest says of each test."""
     found = {
         name.rpartition("::")[2]: outcome.lower() + (f": {why}" if why else "")
-        for outcome, name, why in _OUTCOME.findall(told)
+        for outcome, name, why in _OUTCOME.findall(output)
     }
-    return found | {where: f"skipped: {why}" for where, why in _SKIPPED.findall(told) if "needs local AWS" not in why}
+    return found | {where: f"skipped: {why}" for where, why in _SKIPPED.findall(output) if "needs local AWS" not in why}

@@ -132,8 +132,8 @@ class Account:
         try:
             response = getattr(client, operation)(**parameters, **self._tags(operation))
         except ClientError as error:
-            told = error.response["Error"]
-            reply, metadata = Reply({}, told["Code"], told["Message"]), error.response.get("ResponseMetadata", {})
+            said = error.response["Error"]
+            reply, metadata = Reply({}, said["Code"], said["Message"]), error.response.get("ResponseMetadata", {})
         else:
             reply, metadata = Reply(response or {}), (response or {}).get("ResponseMetadata", {})
         if not reply.code:

@@ -22,19 +22,19 @@ def kinds() -> dict[str, type[Enum]]:
     return found
 
 
-def dialects_of(values: Mapping[str, str | None], untold: Collection[str] = ()) -> list[Dialect]:
+def dialects_of(values: Mapping[str, str | None], unknown: Collection[str] = ()) -> list[Dialect]:
     """The dialects with these values, by row: one for each value of what the calls cannot tell.
 
     Args:
         values: by row; what is not settled has its default.
-        untold: the rows that cannot be told in the account.
+        unknown: the rows that cannot be settled in the account.
     """
     known = kinds()
     names = dict(zip(known, (field.name for field in fields(Dialect)), strict=True))
     chosen: list[dict[str, Any]] = [
         {names[row]: known[row](value) for row, value in values.items() if row in known and value}
     ]
-    for row in set(untold) & set(known):
+    for row in set(unknown) & set(known):
         chosen = [{**each, names[row]: value} for each in chosen for value in known[row]]
     return [Dialect(**each) for each in chosen]
 

@@ -24,7 +24,7 @@ _SECRET_MONTH, _KEY_MONTH, _CALL, _CLUSTER = 0.40, 1.00, 0.05 / 10_000, 0.01
 PREFERRED = ("eu-west-3", "us-east-1")
 
 
-class RefusedError(Exception):
+class PreflightError(Exception):
     """The run cannot start; the message says why."""
 
 
@@ -65,18 +65,18 @@ def regions(account: Account) -> list[str]:
     """The Regions that are enabled.
 
     Raises:
-        RefusedError: If they cannot be listed, or the primaries' Region is not one of them.
+        PreflightError: If they cannot be listed, or the primaries' Region is not one of them.
     """
     hint = f"are the credentials valid, and is {account.home} an enabled Region?"
     try:
         reply = account.call([], "ec2", "describe_regions")
     except BotoCoreError as error:
-        raise RefusedError(f"the account's Regions are not known: {error} ({hint})") from error
+        raise PreflightError(f"the account's Regions are not known: {error} ({hint})") from error
     if reply.code:
-        raise RefusedError(f"the account's Regions could not be listed: {redact(reply.words)} ({hint})")
+        raise PreflightError(f"the account's Regions could not be listed: {redact(reply.words)} ({hint})")
     enabled = sorted(region["RegionName"] for region in reply.response["Regions"])
     if account.home not in enabled:
-        raise RefusedError(f"AWS_REGION is {account.home!r}: expected an enabled Region, such as {enabled[0]}")
+        raise PreflightError(f"AWS_REGION is {account.home!r}: expected an enabled Region, such as {enabled[0]}")
     return enabled
 
 
@@ -89,13 +89,13 @@ def replicas(enabled: Sequence[str], home: str, given: str) -> tuple[str, str]:
         given: the user's choice, for example ``eu-west-3,us-east-1``; empty for any two.
 
     Raises:
-        RefusedError: If there are no two such Regions.
+        PreflightError: If there are no two such Regions.
     """
     if given:
         chosen = [region.strip() for region in given.split(",")]
         wrong = [region for region in chosen if region not in enabled or region == home]
         if wrong or len(set(chosen)) != len(chosen) or len(chosen) != len(PREFERRED):
-            raise RefusedError(
+            raise PreflightError(
                 f"REPLICAS is {given!r}: expected two enabled Regions other than {home}, such as "
                 f"{','.join(replicas(enabled, home, ''))}"
             )
@@ -103,7 +103,9 @@ def replicas(enabled: Sequence[str], home: str, given: str) -> tuple[str, str]:
         others = [region for region in (*PREFERRED, *enabled) if region in enabled and region != home]
         chosen = list(dict.fromkeys(others))[:2]
         if len(chosen) < len(PREFERRED):
-            raise RefusedError(f"the account has {len(chosen) + 1} enabled Regions, but three are needed: enable more")
+            raise PreflightError(
+                f"the account has {len(chosen) + 1} enabled Regions, but three are needed: enable more"
+            )
     return chosen[0], chosen[1]
 
 
@@ -115,21 +117,21 @@ def plan(account: Account, *, acceptance: bool) -> Plan:
         acceptance: whether the end-to-end tests run too.
 
     Raises:
-        RefusedError: If the account already has secrets with the prefix, or they cannot be listed.
+        PreflightError: If the account already has secrets with the prefix, or they cannot be listed.
     """
     calls: list[Call] = []
     caller = account.call(calls, "sts", "get_caller_identity")
     if caller.code:
-        raise RefusedError(f"the credentials do not work: {redact(caller.words)}")
+        raise PreflightError(f"the credentials do not work: {redact(caller.words)}")
     for region in account.regions:
         if found := _named(account, region):
-            raise RefusedError(
+            raise PreflightError(
                 f"{region} already has the secret {found[0]}, from an earlier run or from someone else: run "
                 "`make live CLEAN=1`, which removes what earlier runs left behind, or delete it yourself"
             )
     # Nothing is the new run's yet: the clean-up only lists.
     if problems := Cleanup(account, account.regions, account.run).run():
-        raise RefusedError(f"the clean-up could not find what a run makes: {redact(problems[0])}")
+        raise PreflightError(f"the clean-up could not find what a run makes: {redact(problems[0])}")
     return Plan(caller.response["Arn"], caller.response["Account"], account.home, account.replicas, acceptance)
 
 
@@ -140,7 +142,7 @@ def _named(account: Account, region: str) -> list[str]:
     while True:
         reply = account.call([], "secretsmanager", "list_secrets", region, **asked)
         if reply.code:
-            raise RefusedError(f"the secrets of {region} are not known: {redact(reply.words)}")
+            raise PreflightError(f"the secrets of {region} are not known: {redact(reply.words)}")
         found += [secret["Name"] for secret in reply.response["SecretList"]]
         if not reply.response.get("NextToken"):
             return found

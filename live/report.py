@@ -122,8 +122,8 @@ class Report:
             said.append(f"The handler is not tested under what AWS did for {', '.join(unexpected)}.")
         else:
             said.append(tested(dialects_of(values, moot)))
-            if untold := [row for row in moot if row in kinds()]:
-                said.append(f"That is so with every value of {', '.join(untold)}.")
+            if unknown := [row for row in moot if row in kinds()]:
+                said.append(f"That is so with every value of {', '.join(unknown)}.")
             if set(kinds()) - {row for row, value in values.items() if value} - set(moot):
                 said.append("For what is not settled, the default is assumed.")
         if facts := [row for row in self.wrong if row.startswith("F")]:
@@ -195,8 +195,8 @@ def _row(result: Result) -> dict[str, Any]:
 
 def _call(call: Call) -> dict[str, str]:
     error = {"error": redact(call.error)} if call.error else {}
-    told = {"service": call.service, "operation": call.operation, "region": call.region}
-    return told | {"request_id": call.request_id} | error
+    entry = {"service": call.service, "operation": call.operation, "region": call.region}
+    return entry | {"request_id": call.request_id} | error
 
 
 def _spread(seconds: Iterable[float]) -> dict[str, float]:
@@ -224,10 +224,10 @@ def _cell(text: str) -> str:
 
 
 def _call_lines(row: _Row) -> list[str]:
-    told = [call for call in row["calls"] if call.get("error") or not call["operation"].startswith(_READS)]
+    notable = [call for call in row["calls"] if call.get("error") or not call["operation"].startswith(_READS)]
     lines = [
         f"- {row['row']}: {call['operation']} in {call['region']} `{call['request_id'] or 'no request id'}`"
         + (f": {_cell(call['error'])}" if call.get("error") else "")
-        for call in told[:_MOST_CALLS]
+        for call in notable[:_MOST_CALLS]
     ]
-    return [*lines, *([f"- {row['row']}: {len(told) - _MOST_CALLS} more"] if len(told) > _MOST_CALLS else [])]
+    return [*lines, *([f"- {row['row']}: {len(notable) - _MOST_CALLS} more"] if len(notable) > _MOST_CALLS else [])]

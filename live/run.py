@@ -27,15 +27,15 @@ class Result:
 
 
 def run(
-    account: Account, probes: Mapping[str, Probe], at_once: int = 1, told: Callable[[Result], None] = lambda _: None
+    account: Account, probes: Mapping[str, Probe], parallel: int = 1, report: Callable[[Result], None] = lambda _: None
 ) -> list[Result]:
     """Run probes.
 
     Args:
         account: where.
         probes: by row.
-        at_once: how many at the same time; one if the clock is virtual.
-        told: called with each result as it comes.
+        parallel: how many run at the same time; one if the clock is virtual.
+        report: called with each result as it comes.
 
     Returns:
         The results, in the order of the probes.
@@ -43,10 +43,10 @@ def run(
 
     def one(row: str) -> Result:
         result = _result(account, row, probes[row])
-        told(result)
+        report(result)
         return result
 
-    with ThreadPoolExecutor(at_once) as threads:
+    with ThreadPoolExecutor(parallel) as threads:
         futures = [threads.submit(one, row) for row in probes]
         try:
             return [future.result() for future in futures]

@@ -26,7 +26,7 @@ def session(
     account: Account,
     probes: Mapping[str, Probe],
     terminal: Terminal,
-    at_once: int = 1,
+    parallel: int = 1,
     acceptance: Acceptance | None = None,
     save: Callable[[Report], object] = lambda _: None,
 ) -> Report:
@@ -36,7 +36,7 @@ def session(
         account: where.
         probes: by row of docs/design/aws-facts.md.
         terminal: shows the progress.
-        at_once: how many probes at a time.
+        parallel: how many probes run at the same time.
         acceptance: the acceptance tests, if they are to run.
         save: is given what is known so far, whenever that is more: what comes next may be interrupted.
 
@@ -46,7 +46,7 @@ def session(
     started = account.clock.now()
     try:
         with terminal.progress(len(probes)) as bar:
-            results = run(account, probes, at_once, bar.tick)
+            results = run(account, probes, parallel, bar.tick)
         report = Report.of(account, results, {}, account.clock.now() - started)
         if acceptance:
             save(report)

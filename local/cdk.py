@@ -35,7 +35,7 @@ class Cdk:
     Args:
         environment: the variables that point it at local AWS.
         assembly: the folder that cloud assemblies go to.
-        folder: the folder to run in, which has ``cdk.json`` and keeps look-ups.
+        folder: the folder to run in, which has ``cdk.json`` and keeps lookups.
         tags: the tags of what is deployed.
     """
 

@@ -109,8 +109,8 @@ def _replace_service(models: _Models, authorization: _Authorization) -> None:
 
     async def handle_request(method: str, path: str, headers: dict[str, str], body: bytes, query: object) -> _Response:
         authorization.check_keys(headers, body)
-        status, answer = respond(models.current, get_region(), headers, body)
-        return status, {"Content-Type": CONTENT_TYPE}, answer
+        status, content = respond(models.current, get_region(), headers, body)
+        return status, {"Content-Type": CONTENT_TYPE}, content
 
     def resolve(secret_id: str, *, use_arn_scope: bool = False) -> tuple[str | None, _Record | None]:
         parts = secret_id.split(":")
@@ -381,12 +381,12 @@ def _complete_custom_resources() -> None:
             return invoke(request_type, logical_id, props, stack_name, stack_id, resource_type, **more)
         except (RuntimeError, TimeoutError):
             if request_type == "Create":
-                answered = failed.get((stack_id, logical_id)) or f"{stack_name}-{logical_id}-failed"
+                physical_id = failed.get((stack_id, logical_id)) or f"{stack_name}-{logical_id}-failed"
                 try:
-                    invoke("Delete", logical_id, props, stack_name, stack_id, resource_type, physical_id=answered)
+                    invoke("Delete", logical_id, props, stack_name, stack_id, resource_type, physical_id=physical_id)
                 except (RuntimeError, TimeoutError) as error:
                     logging.getLogger("cloudformation").warning("Delete of the failed %s failed: %s", logical_id, error)
-                    left = {"ResourceType": resource_type, "Properties": props, "PhysicalResourceId": answered}
+                    left = {"ResourceType": resource_type, "Properties": props, "PhysicalResourceId": physical_id}
                     undeleted.setdefault(stack_id, {})[logical_id] = left
             raise
 

@@ -16,7 +16,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError
 
-from .secrets_manager import AnswerLostError, ApiError, SecretsManager
+from .secrets_manager import ApiError, ResponseLostError, SecretsManager
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 # Any will do: signatures are not verified.
@@ -37,7 +37,7 @@ def respond(model: SecretsManager, region: str, headers: Mapping[str, str], body
         The HTTP status, and the response or the error as JSON.
 
     Raises:
-        AnswerLostError: If the connection should break.
+        ResponseLostError: If the connection should break.
     """
     operation = headers.get("x-amz-target", "").rpartition(".")[2]
     try:
@@ -58,10 +58,10 @@ def client(model: SecretsManager, region: str, config: Config | None = None) -> 
     def send(request: AWSPreparedRequest, **_: object) -> AWSResponse:
         headers = {name.lower(): _text(value) for name, value in request.headers.items()}
         try:
-            status, answer = respond(model, region, headers, _bytes(request.body))
-        except AnswerLostError as error:
+            status, response = respond(model, region, headers, _bytes(request.body))
+        except ResponseLostError as error:
             raise ConnectionClosedError(endpoint_url=request.url, error=error) from error
-        return AWSResponse(request.url, status, {"Content-Type": CONTENT_TYPE}, _Raw(answer))
+        return AWSResponse(request.url, status, {"Content-Type": CONTENT_TYPE}, _Raw(response))
 
     made = boto3.client(
         "secretsmanager",
@@ -122,7 +122,7 @@ class Endpoint:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 try:
                     self._reply(*endpoint.post(headers, self._body()))
-                except AnswerLostError:
+                except ResponseLostError:
                     self.close_connection = True
 
             def do_PUT(self) -> None:

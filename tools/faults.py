@@ -44,7 +44,7 @@ PARIS, VIRGINIA, MUMBAI, MONTREAL = "eu-west-3", "us-east-1", "ap-south-1", "ca-
 VALUE = "hunter2"
 # Seconds until CloudFormation gives a request up, in place of its hour.
 PATIENCE = 120
-# Lives for each fault, all at once: they mostly wait.
+# Lives for each fault, all at the same time: they mostly wait.
 LIVES, FAULTS_AT_ONCE = 10, 2
 _DONE = ("COMPLETE", "FAILED")
 _TAG = "cdk-replicated-secret:"

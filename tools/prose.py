@@ -1,10 +1,12 @@
-"""Checks the prose of the pages: AWS's words, American spelling as in its documentation, and sentences that end."""
+"""Checks the prose of pages, docstrings and comments: AWS's words, American spelling, sentences that end."""
 
 from __future__ import annotations
 
+import io
 import re
 import subprocess
 import sys
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 # Written by `make bench` and `make faults`.
 _GENERATED = ("docs/design/benchmarks.md", "docs/design/reliability.md")
 _AMERICAN = "the American spelling"
-# What was found in the pages, and what to write instead.
+# What was found in the checkout, and what to write instead.
 _RULES = {
     r"answer(s|ed|ing)?": "response, respond",
     r"(a|the|two|second|first|later|earlier) looks?": "describe call",
@@ -75,12 +77,26 @@ def _long_sentences(prose: str) -> Iterator[tuple[re.Match[str], str]]:
             yield match, f"a sentence of {words} words: at most {_LONGEST_SENTENCE}"
 
 
+def docstrings_and_comments(source: str) -> str:
+    """Those of a Python module, each in its line, without indentation; all other lines are blank."""
+    lines = [""] * (source.count("\n") + 2)
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        first, column = token.start
+        if token.type == tokenize.COMMENT:
+            lines[first] = token.string.strip("# ")
+        elif token.string.startswith('"""') and not token.line[:column].strip():
+            for number, line in enumerate(token.string.strip('"').splitlines(), first):
+                lines[number] = line.strip().replace("``", "`")
+    return "\n".join(lines[1:])
+
+
 def main() -> None:
-    """Print what to change in the pages of the checkout, and fail if there is anything."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"]
+    """Print what to change in the checkout, and fail if there is anything."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md", "*.py"]
     listed = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=True).stdout.split()
-    pages = [page for page in listed if page not in _GENERATED and (ROOT / page).exists()]
-    found = [f"{page}:{line}: {text}" for page in pages for line, text in problems((ROOT / page).read_text())]
+    texts = {name: (ROOT / name).read_text() for name in listed if name not in _GENERATED and (ROOT / name).exists()}
+    prose = {name: docstrings_and_comments(text) if name.endswith(".py") else text for name, text in texts.items()}
+    found = [f"{name}:{line}: {problem}" for name, text in prose.items() for line, problem in problems(text)]
     sys.exit("\n".join(found) or None)
 
 

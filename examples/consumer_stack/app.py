@@ -18,7 +18,7 @@ import boto3
 
 def handler(event, context):
     secret = boto3.client("secretsmanager").get_secret_value(SecretId=os.environ["SECRET_ARN"])
-    # Never answer with a value: its length is enough to see that it came.
+    # Never return a secret's value: its length shows that it could be read.
     return {"arn": secret["ARN"], "length": len(secret["SecretString"])}
 """
 

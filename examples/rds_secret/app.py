@@ -18,7 +18,7 @@ import boto3
 
 def handler(event, context):
     secret = boto3.client("secretsmanager").get_secret_value(SecretId=os.environ["SECRET_ARN"])
-    # Never answer with a password: the keys are enough to see that it came.
+    # Never return a password: the keys show that it could be read.
     return {"arn": secret["ARN"], "keys": sorted(json.loads(secret["SecretString"]))}
 """
 

@@ -1,4 +1,4 @@
-"""The scan: lists the secrets, reads many at once, and judges each."""
+"""The scan: lists the secrets, reads many in parallel, and judges each."""
 
 from __future__ import annotations
 

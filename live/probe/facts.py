@@ -101,7 +101,7 @@ def _replicate(lab: Lab, secret: Secret, region: str) -> None:
 def f14(lab: Lab) -> Finding:
     """Replicate to the secret's own Region."""
     reply = lab.secret().replicate(lab.home)
-    return _refused(reply, "InvalidParameterException", "Invalid replica region.")
+    return _rejected(reply, "InvalidParameterException", "Invalid replica region.")
 
 
 def f15(lab: Lab) -> Finding:
@@ -110,14 +110,14 @@ def f15(lab: Lab) -> Finding:
     more = {"SecretId": secret.arn_in(lab.first), "AddReplicaRegions": [{"Region": lab.second}]}
     reply = lab.call("secretsmanager", "replicate_secret_to_regions", lab.first, **more)
     message = "Operation not permitted on a replica secret. Call must be made in primary secret's region."
-    return _refused(reply, "InvalidParameterException", message)
+    return _rejected(reply, "InvalidParameterException", message)
 
 
 def f16(lab: Lab) -> Finding:
     """Delete a primary that has replicas."""
     secret = lab.replicated()
     message = f"You can't delete secret {secret.arn} that still has replica regions [{lab.first}]."
-    return _refused(secret.delete(RecoveryWindowInDays=7), "InvalidParameterException", message)
+    return _rejected(secret.delete(RecoveryWindowInDays=7), "InvalidParameterException", message)
 
 
 def f17(lab: Lab) -> Finding:
@@ -141,7 +141,7 @@ def f18(lab: Lab) -> Finding:
     if reply.code:
         return holds(reply.words, so=False)
     there = secret.exists(lab.first)
-    response = lab.settle(lambda: _replication(secret), lambda told: not any(told))
+    response = lab.settle(lambda: _replication(secret), lambda described: not any(described))
     if not secret.gone(lab.first, since=removed):
         return holds(f"the replica was still there after {GONE_WITHIN:g} s", so=False)
     seconds = lab.timings.gone[-1]
@@ -158,15 +158,15 @@ def _replication(secret: Secret) -> tuple[Any, Any]:
 def f19(lab: Lab) -> Finding:
     """A replica's own description."""
     secret = lab.replicated()
-    told = lab.settle(lambda: secret.describe(lab.first), lambda reply: not reply.code).response
+    described = lab.settle(lambda: secret.describe(lab.first), lambda reply: not reply.code).response
     wrong = {
-        "PrimaryRegion": told.get("PrimaryRegion") != lab.home,
-        "ARN": told.get("ARN") != secret.arn_in(lab.first),
-        "KmsKeyId": "KmsKeyId" not in told,
-        "ReplicationStatus": "ReplicationStatus" in told,
+        "PrimaryRegion": described.get("PrimaryRegion") != lab.home,
+        "ARN": described.get("ARN") != secret.arn_in(lab.first),
+        "KmsKeyId": "KmsKeyId" not in described,
+        "ReplicationStatus": "ReplicationStatus" in described,
     }
     found = [name for name, is_wrong in wrong.items() if is_wrong]
-    words = " and ".join(f"{name} {told.get(name)}" for name in found)
+    words = " and ".join(f"{name} {described.get(name)}" for name in found)
     return holds(words or "PrimaryRegion, ARN and KmsKeyId as expected, no ReplicationStatus", so=not found)
 
 
@@ -191,8 +191,8 @@ def f20(lab: Lab) -> Finding:
 def _content(lab: Lab, secret: Secret) -> tuple[str, str, bool]:
     replica = secret.arn_in(lab.first)
     value = lab.need("secretsmanager", "get_secret_value", lab.first, SecretId=replica)["SecretString"]
-    told = lab.need("secretsmanager", "describe_secret", lab.first, SecretId=replica)
-    return str(value), told.get("Description", ""), "changed" in {tag["Key"] for tag in told.get("Tags", [])}
+    described = lab.need("secretsmanager", "describe_secret", lab.first, SecretId=replica)
+    return str(value), described.get("Description", ""), "changed" in {tag["Key"] for tag in described.get("Tags", [])}
 
 
 def f21(lab: Lab) -> Finding:
@@ -229,9 +229,9 @@ def f26(lab: Lab) -> Finding:
     """A promoted replica keeps its ARN, and is no longer a replica."""
     secret = lab.replicated()
     secret.promote(lab.first)
-    told = lab.settle(lambda: _promoted(secret, lab.first), lambda told: told[1] is None)
-    so = told == (secret.arn_in(lab.first), None)
-    return holds("the same ARN, no PrimaryRegion" if so else f"ARN {told[0]}, PrimaryRegion {told[1]}", so=so)
+    described = lab.settle(lambda: _promoted(secret, lab.first), lambda described: described[1] is None)
+    so = described == (secret.arn_in(lab.first), None)
+    return holds("the same ARN, no PrimaryRegion" if so else f"ARN {described[0]}, PrimaryRegion {described[1]}", so=so)
 
 
 def _promoted(secret: Secret, region: str) -> tuple[Any, Any]:
@@ -266,7 +266,7 @@ def _listed(lab: Lab, secret: Secret) -> Mapping[str, Any]:
     return found[0]
 
 
-def _refused(reply: Reply, code: str, message: str) -> Finding:
+def _rejected(reply: Reply, code: str, message: str) -> Finding:
     return holds(_words(reply), so=(reply.code, reply.message) == (code, message))
 
 

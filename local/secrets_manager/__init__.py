@@ -2,15 +2,15 @@
 
 from .dialect import Dialect, every_dialect, plausible_dialects
 from .model import Call, SecretsManager
-from .script import AnswerLostError, Script
+from .script import ResponseLostError, Script
 from .state import ApiError, Delays, Secret
 
 __all__ = [
-    "AnswerLostError",
     "ApiError",
     "Call",
     "Delays",
     "Dialect",
+    "ResponseLostError",
     "Script",
     "Secret",
     "SecretsManager",

@@ -15,13 +15,13 @@ from .dialect import Dialect, Imported
 from .operations import Operations
 from .past import Past
 from .replication import Replication
-from .script import AnswerLostError, Script
-from .state import Answer, ApiError, Delays, Parameters, Secret, Store
+from .script import ResponseLostError, Script
+from .state import ApiError, Delays, Parameters, Response, Secret, Store
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A line of the journal. ``outcome``: ``ok``, an error's code, or ``answer lost``. ``time``: epoch seconds."""
+    """A line of the journal. ``outcome``: ``ok``, an error's code, or ``response lost``. ``time``: epoch seconds."""
 
     time: float
     region: str
@@ -37,7 +37,7 @@ class SecretsManager:
         clock: what time it is, in epoch seconds.
         delays: how long replication takes.
         account: the account's id, for ARNs.
-        dialect: an answer to each thing that nobody knows about AWS.
+        dialect: a choice for each thing that is not known about AWS.
 
     ``script`` says what goes wrong next, ``journal`` what was called.
     """
@@ -57,17 +57,17 @@ class SecretsManager:
         self.replication = Replication(self._store, clock, delays or Delays(), dialect or Dialect(), self.script)
         self._operations = Operations(self._store, clock, self.replication, account).table
 
-    def call(self, region: str, operation: str, parameters: Parameters) -> Answer:
+    def call(self, region: str, operation: str, parameters: Parameters) -> Response:
         """Carry out one API call, unless the script says otherwise.
 
         Args:
             region: the endpoint's Region.
             operation: its name, as ``DescribeSecret``.
-            parameters: as the API's JSON; timestamps in answers are epoch seconds, binaries base64 text.
+            parameters: as the API's JSON; timestamps in responses are epoch seconds, binaries base64 text.
 
         Raises:
-            ApiError: as the API would answer.
-            AnswerLostError: it was carried out, and the script says that nobody hears of it.
+            ApiError: As the API returns it.
+            ResponseLostError: If it was carried out, but the script loses the response.
         """
         outcome = "ok"
         try:
@@ -75,8 +75,8 @@ class SecretsManager:
         except ApiError as error:
             outcome = error.code
             raise
-        except AnswerLostError:
-            outcome = "answer lost"
+        except ResponseLostError:
+            outcome = "response lost"
             raise
         finally:
             self.journal.append(Call(self.clock.now(), region, operation, parameters, outcome))
@@ -117,11 +117,11 @@ class SecretsManager:
         regions = [entry for entry in secret.entries if entry not in kept]
         self.call(region, "RemoveRegionsFromReplication", {"SecretId": secret.arn, "RemoveReplicaRegions": regions})
 
-    def describe(self, region: str, secret_id: str, moment: float | None = None) -> Answer:
+    def describe(self, region: str, secret_id: str, moment: float | None = None) -> Response:
         """DescribeSecret's response about things as they are now, or were at a moment: for tests, without the script.
 
         Raises:
-            ApiError: as the API would answer.
+            ApiError: As the API returns it.
         """
         if moment is None:
             self._store.advance(self.clock.now())
@@ -132,7 +132,7 @@ class SecretsManager:
             region, {"SecretId": secret_id}
         )
 
-    def _carry_out(self, region: str, operation: str, parameters: Parameters) -> Answer:
+    def _carry_out(self, region: str, operation: str, parameters: Parameters) -> Response:
         if operation not in self._operations:
             raise ApiError("InvalidAction", f"local AWS has no {operation}; it has {', '.join(self._operations)}")
         self.clock.sleep(self.script.pause(region, operation))
@@ -144,9 +144,9 @@ class SecretsManager:
         self.script.check(region, name, operation, now)
         lag = self.script.lag_seconds
         if lag and operation == "DescribeSecret":
-            answer = self.describe(region, secret_id, self.script.moment(now))
+            response = self.describe(region, secret_id, self.script.moment(now))
         else:
-            answer = self._operations[operation](region, parameters)
+            response = self._operations[operation](region, parameters)
             self._past.note(now, lag)
-        self.script.check_answer(region, name, operation)
-        return answer
+        self.script.check_response(region, name, operation)
+        return response

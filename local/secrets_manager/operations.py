@@ -12,7 +12,7 @@ from local.clock import Clock
 
 from .dialect import RemovedReplica, SystemTags
 from .replication import DEFAULT_KEY, Replication
-from .state import Answer, ApiError, Content, Parameters, Secret, Store, Version, new_suffix
+from .state import ApiError, Content, Parameters, Response, Secret, Store, Version, new_suffix
 
 _DAY = 86400
 _MOST_TAGS = 50
@@ -24,7 +24,7 @@ class Operations:
 
     def __init__(self, store: Store, clock: Clock, replication: Replication, account: str) -> None:
         self._store, self._clock, self._replication, self._account = store, clock, replication, account
-        self.table: dict[str, Callable[[str, Parameters], Answer]] = {
+        self.table: dict[str, Callable[[str, Parameters], Response]] = {
             "BatchGetSecretValue": self._batch_get_value,
             "CancelRotateSecret": self._cancel_rotation,
             "CreateSecret": self._create,
@@ -74,7 +74,7 @@ class Operations:
 
     # Secrets
 
-    def _create(self, region: str, parameters: Parameters) -> Answer:
+    def _create(self, region: str, parameters: Parameters) -> Response:
         name = parameters["Name"]
         if held := self._store.at(region, name):
             if held.deleted is not None:
@@ -87,36 +87,36 @@ class Operations:
         arn = f"arn:aws:secretsmanager:{region}:{self._account}:secret:{name}-{new_suffix()}"
         content = Content(parameters.get("Description", ""), _tags(parameters), changed=now)
         secret = Secret(arn, name, region, now, content, key=parameters.get("KmsKeyId"))
-        answer: Answer = {"ARN": arn, "Name": name}
+        response: Response = {"ARN": arn, "Name": name}
         if "SecretString" in parameters or "SecretBinary" in parameters:
-            answer["VersionId"] = self._new_version(content, parameters)
+            response["VersionId"] = self._new_version(content, parameters)
         self._store.put(secret)
         if parameters.get("AddReplicaRegions"):
             force = parameters.get("ForceOverwriteReplicaSecret", False)
             adding = {"AddReplicaRegions": parameters["AddReplicaRegions"], "ForceOverwriteReplicaSecret": force}
             try:
-                answer["ReplicationStatus"] = self._replication.add(secret, adding)
+                response["ReplicationStatus"] = self._replication.add(secret, adding)
             except ApiError:
                 self._store.drop(secret)
                 raise
-        return answer
+        return response
 
-    def _describe(self, region: str, parameters: Parameters) -> Answer:
+    def _describe(self, region: str, parameters: Parameters) -> Response:
         denied = self._replication.dialect.removed_replica is RemovedReplica.ACCESS_DENIED
         secret_id = parameters.get("SecretId", "")
         if denied and secret_id in self._store.removed and self._store.find(region, secret_id) is None:
             raise ApiError("AccessDeniedException", f"not authorized to perform DescribeSecret on {secret_id}")  # U16
         secret = self._get(region, parameters, usable=False)
-        answer = self._summary(secret) | {"VersionIdsToStages": _stages(secret.content)}
+        response = self._summary(secret) | {"VersionIdsToStages": _stages(secret.content)}
         if secret.entries:
-            answer["ReplicationStatus"] = self._replication.statuses(secret)
-        return answer
+            response["ReplicationStatus"] = self._replication.statuses(secret)
+        return response
 
-    def _summary(self, secret: Secret) -> Answer:
+    def _summary(self, secret: Secret) -> Response:
         """What DescribeSecret and ListSecrets both return."""
         content, system_tags = secret.content, self._replication.dialect.system_tags
         hidden = "aws:" if secret.is_replica and system_tags is SystemTags.NOT_COPIED else "\0"  # U15
-        answer: Answer = {
+        response: Response = {
             "ARN": secret.arn,
             "Name": secret.name,
             "Description": content.description,
@@ -133,9 +133,9 @@ class Operations:
             "DeletedDate": secret.deleted,
             "LastAccessedDate": secret.accessed,
         } | content.rotation
-        return answer | {name: value for name, value in optional.items() if value is not None}
+        return response | {name: value for name, value in optional.items() if value is not None}
 
-    def _get_value(self, region: str, parameters: Parameters) -> Answer:
+    def _get_value(self, region: str, parameters: Parameters) -> Response:
         secret = self._get(region, parameters)
         wanted, stage = parameters.get("VersionId"), parameters.get("VersionStage", "AWSCURRENT")
         for version_id, version in secret.content.versions.items():
@@ -155,7 +155,7 @@ class Operations:
             f"for {'VersionId: ' + wanted if wanted else 'staging label: ' + stage}",
         )
 
-    def _put_value(self, region: str, parameters: Parameters) -> Answer:
+    def _put_value(self, region: str, parameters: Parameters) -> Response:
         secret = self._get_primary(region, parameters)
         if not {"SecretString", "SecretBinary"} & set(parameters):
             raise ApiError("InvalidRequestException", "You must provide either SecretString or SecretBinary.")
@@ -167,17 +167,17 @@ class Operations:
             "VersionStages": sorted(secret.content.versions[version_id].stages),
         }
 
-    def _update(self, region: str, parameters: Parameters) -> Answer:
+    def _update(self, region: str, parameters: Parameters) -> Response:
         secret = self._get_primary(region, parameters)
         secret.content.description = parameters.get("Description", secret.content.description)
         secret.key = parameters.get("KmsKeyId", secret.key)
         secret.content.changed = self._clock.now()
-        answer: Answer = {"ARN": secret.arn, "Name": secret.name}
+        response: Response = {"ARN": secret.arn, "Name": secret.name}
         if "SecretString" in parameters or "SecretBinary" in parameters:
-            answer["VersionId"] = self._new_version(secret.content, parameters)
-        return answer
+            response["VersionId"] = self._new_version(secret.content, parameters)
+        return response
 
-    def _delete(self, region: str, parameters: Parameters) -> Answer:
+    def _delete(self, region: str, parameters: Parameters) -> Response:
         force, window = parameters.get("ForceDeleteWithoutRecovery", False), parameters.get("RecoveryWindowInDays")
         if window is not None and (force or not _SHORTEST_WINDOW <= window <= _LONGEST_WINDOW):
             raise ApiError(
@@ -200,12 +200,12 @@ class Operations:
             self._store.drop(secret)
         return {"ARN": secret.arn, "Name": secret.name, "DeletionDate": secret.deleted}
 
-    def _restore(self, region: str, parameters: Parameters) -> Answer:
+    def _restore(self, region: str, parameters: Parameters) -> Response:
         secret = self._get(region, parameters, usable=False)
         secret.deleted = None
         return {"ARN": secret.arn, "Name": secret.name}
 
-    def _list(self, region: str, parameters: Parameters) -> Answer:
+    def _list(self, region: str, parameters: Parameters) -> Response:
         found = [
             self._summary(secret) | {"SecretVersionsToStages": _stages(secret.content)}
             for secret in self._store.within(region)
@@ -214,12 +214,12 @@ class Operations:
         for wanted in parameters.get("Filters", []):
             found = [summary for summary in found if _matches(summary, wanted["Key"], wanted["Values"])]
         start, size = int(parameters.get("NextToken", 0)), parameters.get("MaxResults", 100)
-        answer: Answer = {"SecretList": found[start : start + size]}
+        response: Response = {"SecretList": found[start : start + size]}
         if start + size < len(found):
-            answer["NextToken"] = str(start + size)
-        return answer
+            response["NextToken"] = str(start + size)
+        return response
 
-    def _list_versions(self, region: str, parameters: Parameters) -> Answer:
+    def _list_versions(self, region: str, parameters: Parameters) -> Response:
         secret = self._get(region, parameters)
         versions = [
             {"VersionId": version_id, "VersionStages": sorted(version.stages), "CreatedDate": version.created}
@@ -228,19 +228,19 @@ class Operations:
         ]
         return {"ARN": secret.arn, "Name": secret.name, "Versions": versions}
 
-    def _batch_get_value(self, region: str, parameters: Parameters) -> Answer:
+    def _batch_get_value(self, region: str, parameters: Parameters) -> Response:
         wanted = parameters.get("SecretIdList") or [
             summary["ARN"] for summary in self._list(region, {"Filters": parameters.get("Filters", [])})["SecretList"]
         ]
-        answer: Answer = {"SecretValues": [], "Errors": []}
+        response: Response = {"SecretValues": [], "Errors": []}
         for secret_id in wanted:
             try:
-                answer["SecretValues"].append(self._get_value(region, {"SecretId": secret_id}))
+                response["SecretValues"].append(self._get_value(region, {"SecretId": secret_id}))
             except ApiError as error:
-                answer["Errors"].append({"SecretId": secret_id, "ErrorCode": error.code, "Message": error.message})
-        return answer
+                response["Errors"].append({"SecretId": secret_id, "ErrorCode": error.code, "Message": error.message})
+        return response
 
-    def _update_stage(self, region: str, parameters: Parameters) -> Answer:
+    def _update_stage(self, region: str, parameters: Parameters) -> Response:
         secret = self._get_primary(region, parameters)
         stage, source, target = (
             parameters.get(name) for name in ("VersionStage", "RemoveFromVersionId", "MoveToVersionId")
@@ -265,19 +265,19 @@ class Operations:
             versions[target].stages.add(str(stage))
         return {"ARN": secret.arn, "Name": secret.name}
 
-    def _rotate(self, region: str, parameters: Parameters) -> Answer:
+    def _rotate(self, region: str, parameters: Parameters) -> Response:
         """Store the settings only: no function is called, and the value does not change."""
         secret = self._get_primary(region, parameters)
         settings = {name: parameters[name] for name in ("RotationLambdaARN", "RotationRules") if name in parameters}
         secret.content.rotation = secret.content.rotation | settings | {"RotationEnabled": True}
         return {"ARN": secret.arn, "Name": secret.name}
 
-    def _cancel_rotation(self, region: str, parameters: Parameters) -> Answer:
+    def _cancel_rotation(self, region: str, parameters: Parameters) -> Response:
         secret = self._get_primary(region, parameters)
         secret.content.rotation["RotationEnabled"] = False
         return {"ARN": secret.arn, "Name": secret.name}
 
-    def _validate_policy(self, region: str, parameters: Parameters) -> Answer:
+    def _validate_policy(self, region: str, parameters: Parameters) -> Response:
         """Check only that it is JSON."""
         try:
             json.loads(parameters["ResourcePolicy"])
@@ -286,7 +286,7 @@ class Operations:
             return {"PolicyValidationPassed": False, "ValidationErrors": [problem]}
         return {"PolicyValidationPassed": True, "ValidationErrors": []}
 
-    def _tag(self, region: str, parameters: Parameters) -> Answer:
+    def _tag(self, region: str, parameters: Parameters) -> Response:
         content = self._get_primary(region, parameters).content
         tags = content.tags | _tags(parameters)
         if len(tags) > _MOST_TAGS:
@@ -294,28 +294,28 @@ class Operations:
         content.tags = tags
         return {}
 
-    def _untag(self, region: str, parameters: Parameters) -> Answer:
+    def _untag(self, region: str, parameters: Parameters) -> Response:
         tags = self._get_primary(region, parameters).content.tags
         for key in parameters["TagKeys"]:
             tags.pop(key, None)
         return {}
 
-    def _put_policy(self, region: str, parameters: Parameters) -> Answer:
+    def _put_policy(self, region: str, parameters: Parameters) -> Response:
         secret = self._get_primary(region, parameters)
         secret.content.policy = parameters["ResourcePolicy"]
         return {"ARN": secret.arn, "Name": secret.name}
 
-    def _get_policy(self, region: str, parameters: Parameters) -> Answer:
+    def _get_policy(self, region: str, parameters: Parameters) -> Response:
         secret = self._get(region, parameters)
         policy = {"ResourcePolicy": secret.content.policy} if secret.content.policy else {}
         return {"ARN": secret.arn, "Name": secret.name} | policy
 
-    def _delete_policy(self, region: str, parameters: Parameters) -> Answer:
+    def _delete_policy(self, region: str, parameters: Parameters) -> Response:
         secret = self._get_primary(region, parameters)
         secret.content.policy = None
         return {"ARN": secret.arn, "Name": secret.name}
 
-    def _random_password(self, region: str, parameters: Parameters) -> Answer:
+    def _random_password(self, region: str, parameters: Parameters) -> Response:
         excluded = set(parameters.get("ExcludeCharacters", ""))
         kinds = {
             "ExcludeLowercase": string.ascii_lowercase,
@@ -350,15 +350,15 @@ class Operations:
 
     # Replication
 
-    def _replicate(self, region: str, parameters: Parameters) -> Answer:
+    def _replicate(self, region: str, parameters: Parameters) -> Response:
         primary = self._get_primary(region, parameters)
         return {"ARN": primary.arn, "ReplicationStatus": self._replication.add(primary, parameters)}
 
-    def _remove_regions(self, region: str, parameters: Parameters) -> Answer:
+    def _remove_regions(self, region: str, parameters: Parameters) -> Response:
         primary = self._get_primary(region, parameters)
         return {"ARN": primary.arn, "ReplicationStatus": self._replication.remove(primary, parameters)}
 
-    def _stop_replication(self, region: str, parameters: Parameters) -> Answer:
+    def _stop_replication(self, region: str, parameters: Parameters) -> Response:
         replica = self._get(region, parameters)
         self._replication.stop(replica)
         return {"ARN": replica.arn}
@@ -377,7 +377,7 @@ def _stages(content: Content) -> dict[str, list[str]]:
     return {version_id: sorted(version.stages) for version_id, version in content.versions.items() if version.stages}
 
 
-def _matches(summary: Answer, key: str, values: list[str]) -> bool:
+def _matches(summary: Response, key: str, values: list[str]) -> bool:
     """F4: ListSecrets' filters. A value that starts with ! excludes; matching is by prefix."""
     texts = {
         "name": [summary["Name"]],

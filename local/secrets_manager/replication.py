@@ -28,7 +28,7 @@ from .dialect import (
     WhileRemoving,
 )
 from .script import Script
-from .state import NEVER, Answer, ApiError, Delays, Entry, Parameters, Secret, Store, detach
+from .state import NEVER, ApiError, Delays, Entry, Parameters, Response, Secret, Store, detach
 
 DEFAULT_KEY = "alias/aws/secretsmanager"  # F10
 _PREFIX = "Replication failed: "
@@ -42,11 +42,11 @@ class Replication:
         self._store, self._clock, self._script = store, clock, script
         self.delays, self.dialect = delays, dialect
 
-    def add(self, primary: Secret, parameters: Parameters) -> list[Answer]:
+    def add(self, primary: Secret, parameters: Parameters) -> list[Response]:
         """ReplicateSecretToRegions, and CreateSecret with AddReplicaRegions.
 
         Raises:
-            ApiError: what is refused at once; nothing was changed then.
+            ApiError: If the API rejects the request; then nothing is changed.
         """
         for index, entry in enumerate(parameters["AddReplicaRegions"], 1):
             _validate(index, entry["Region"])
@@ -55,14 +55,14 @@ class Replication:
             for entry in parameters["AddReplicaRegions"]
         }
         for region, key in wanted.items():
-            self._refuse(primary, region, key)
+            self._reject(primary, region, key)
         force = parameters.get("ForceOverwriteReplicaSecret", False)
         for region, key in wanted.items():
             self._begin(primary, region, key, force=force)
         self._store.advance(self._clock.now())
         return self.statuses(primary)
 
-    def remove(self, primary: Secret, parameters: Parameters) -> list[Answer]:
+    def remove(self, primary: Secret, parameters: Parameters) -> list[Response]:
         """RemoveRegionsFromReplication: the entry disappears immediately, the replica later (F18)."""
         regions = parameters["RemoveReplicaRegions"]
         absent = [region for region in regions if region not in primary.entries]
@@ -102,23 +102,23 @@ class Replication:
         if replica := self._store.replica_of(primary, region):
             detach(replica)
 
-    def statuses(self, primary: Secret) -> list[Answer]:
+    def statuses(self, primary: Secret) -> list[Response]:
         """ReplicationStatus (F3)."""
         entries = [self._status(primary, entry) for entry in primary.entries.values()]
         # Any order but the one asked for, and the same each time.
         return entries if self.dialect.order is Order.REQUEST else entries[::-1]
 
-    def _status(self, primary: Secret, entry: Entry) -> Answer:
+    def _status(self, primary: Secret, entry: Entry) -> Response:
         status, message = entry.status(self._clock.now())
-        answer: Answer = {"Region": entry.region, "KmsKeyId": entry.key, "Status": status}
+        response: Response = {"Region": entry.region, "KmsKeyId": entry.key, "Status": status}
         if message:
-            answer["StatusMessage"] = message
+            response["StatusMessage"] = message
         replica = self._store.replica_of(primary, entry.region)
         if replica and replica.accessed is not None:
-            answer["LastAccessedDate"] = replica.accessed
-        return answer
+            response["LastAccessedDate"] = replica.accessed
+        return response
 
-    def _refuse(self, primary: Secret, region: str, key: str) -> None:
+    def _reject(self, primary: Secret, region: str, key: str) -> None:
         """Raise the errors that AWS returns immediately."""
         if region == primary.region:
             raise ApiError("InvalidParameterException", "Invalid replica region.")  # F14
@@ -130,9 +130,9 @@ class Replication:
             raise ApiError("AccessDeniedException", f"Access to KMS key {key} is not allowed")
         known = primary.entries.get(region)
         if known:
-            self._refuse_again(known, key)
+            self._reject_again(known, key)
 
-    def _refuse_again(self, known: Entry, key: str) -> None:
+    def _reject_again(self, known: Entry, key: str) -> None:
         failed = known.status(self._clock.now())[0] == "Failed"
         again, other = self.dialect.same_key_again, self.dialect.other_key
         message = f"Secret is already replicated to {known.region}."

@@ -23,7 +23,7 @@ TAGGING = frozenset({"TagResource", "UntagResource"})
 DEFAULT_WRITES_PER_SECOND = 50.0
 
 
-class AnswerLostError(Exception):
+class ResponseLostError(Exception):
     """The call was carried out, but the caller gets no response: the connection breaks."""
 
 
@@ -52,7 +52,7 @@ class _Rule:
 class Script:
     """What is to happen.
 
-    ``region`` is a replica's for the replications, the endpoint's for the calls; ``name`` is a secret's. Left out: any.
+    ``region`` is a replica's for the replications, the endpoint's for the calls; ``name`` is a secret's. Default: any.
     Rules of a kind apply in the order in which they were given.
     """
 
@@ -125,7 +125,7 @@ class Script:
         """The next calls are rejected and not carried out."""
         self._before.append(_Rule(region, name, times, operation, ApiError(code, message, status)))
 
-    def lose_answer(
+    def lose_response(
         self,
         *,
         operation: str | None = None,
@@ -220,13 +220,13 @@ class Script:
                 raise ApiError("ThrottlingException", "Rate exceeded")
             recent.append(now)
 
-    def check_answer(self, region: str, name: str, operation: str) -> None:
+    def check_response(self, region: str, name: str, operation: str) -> None:
         """Lose the response to a call that was carried out.
 
         Raises:
-            AnswerLostError: as scripted.
+            ResponseLostError: as scripted.
         """
         for rule in self._lost:
             if rule.applies(region, name, operation):
                 rule.use()
-                raise AnswerLostError(f"{operation} in {region}")
+                raise ResponseLostError(f"{operation} in {region}")

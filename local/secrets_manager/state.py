@@ -15,7 +15,7 @@ _SUFFIX = re.compile(r"-[A-Za-z0-9]{6}$")
 NEVER = float("inf")
 
 Parameters = Mapping[str, Any]
-Answer = dict[str, Any]
+Response = dict[str, Any]
 
 
 class ApiError(Exception):

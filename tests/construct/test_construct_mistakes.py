@@ -297,12 +297,12 @@ def test_a_class_is_not_a_provider(stack: cdk.Stack) -> None:
         ReplicatedSecret(stack, "Database", regions=["eu-west-3"], provider=wrong)
 
 
-@pytest.mark.parametrize("form", ["parameter", "look-up", "dynamic reference"])
+@pytest.mark.parametrize("form", ["parameter", "lookup", "dynamic reference"])
 def test_the_replica_has_a_key_of_any_form(stack: cdk.Stack, form: str) -> None:
     key = "{{resolve:ssm:/app/key}}"
     if form == "parameter":
         key = cdk.CfnParameter(stack, "Key", default="").value_as_string
-    elif form == "look-up":
+    elif form == "lookup":
         key = ssm.StringParameter.value_from_lookup(stack, "/app/key")
     replicated = ReplicatedSecret(stack, "Database", regions=[ReplicaRegion("eu-west-3", encryption_key=key)])
     replicated.grant_read(reader(stack))

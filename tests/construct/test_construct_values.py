@@ -199,7 +199,7 @@ GIVEN: dict[str, dict[str, Given]] = {
         "Ref": by_arn(lambda s: raw_secret(s).ref),
         "GetAtt": by_name(attribute),
         "list token": list_parameter,
-        "look-up": by_name(look_up),
+        "lookup": by_name(look_up),
         "dynamic reference": literal(DYNAMIC),
         "dynamic reference, a name": by_name(literal(DYNAMIC)),
         "dynamic reference, forced name": by_name(forced),
@@ -227,8 +227,8 @@ GIVEN: dict[str, dict[str, Given]] = {
         "list token": lambda s: ssm.StringListParameter.value_for_typed_list_parameter(s, "/app/value"),
         "list token and more": lambda s: [*list_parameter(s), "eu-west-3"],
         "lazy": lambda _: Lazy.list(LazyParis()),
-        "look-up": lambda s: look_up(s).split(","),
-        "look-up, not split": look_up,
+        "lookup": lambda s: look_up(s).split(","),
+        "lookup, not split": look_up,
         "dynamic reference": forced_list,
         "dynamic reference, not split": literal(DYNAMIC),
         "alias": alias,
@@ -248,7 +248,7 @@ GIVEN: dict[str, dict[str, Given]] = {
         "the stack's own": lambda _: Aws.REGION,
         "list token": list_parameter,
         "lazy": lambda _: Lazy.string(LazyText("eu-west-3")),
-        "look-up": look_up,
+        "lookup": look_up,
         "dynamic reference": literal(DYNAMIC),
         "dynamic reference, forced": forced,
         "dynamic reference, secure": literal("{{resolve:ssm-secure:/app/value}}"),
@@ -265,7 +265,7 @@ GIVEN: dict[str, dict[str, Given]] = {
         "parameter": parameter,
         "Fn::If, NoValue": text(either("eu-west-3")),
         "GetAtt": attribute,
-        "look-up": look_up,
+        "lookup": look_up,
         "dynamic reference": forced,
     },
     "key": {
@@ -299,8 +299,8 @@ GIVEN: dict[str, dict[str, Given]] = {
         "Ref": key_id,
         "list token": list_parameter,
         "lazy alias": lambda _: Lazy.string(LazyText("alias/app")),
-        "look-up": look_up,
-        "look-up of a key": lambda s: kms.Key.from_lookup(s, "Key", alias_name="alias/app"),
+        "lookup": look_up,
+        "lookup of a key": lambda s: kms.Key.from_lookup(s, "Key", alias_name="alias/app"),
         "dynamic reference": literal(DYNAMIC),
         "dynamic reference, forced": forced,
         "imported": imported_key(literal(KEY)),
@@ -327,7 +327,7 @@ GIVEN: dict[str, dict[str, Given]] = {
         "Fn::If, NoValue": imported_key(text(either(KEY_HERE))),
         "GetAtt": imported_key(attribute),
         "list token": list_parameter,
-        "look-up": lambda s: kms.Key.from_lookup(s, "Key", alias_name="alias/app"),
+        "lookup": lambda s: kms.Key.from_lookup(s, "Key", alias_name="alias/app"),
         "dynamic reference": imported_key(forced),
         "construct": key,
         "alias": alias,
@@ -344,7 +344,7 @@ GIVEN: dict[str, dict[str, Given]] = {
         "GetAtt": attribute,
         "import": lambda _: Fn.import_value("Token"),
         "list token": list_parameter,
-        "look-up": look_up,
+        "lookup": look_up,
         "dynamic reference": literal(DYNAMIC),
         "alias": alias,
         "L1": raw_secret,
@@ -474,8 +474,8 @@ def test_a_value_is_rendered(slot: str, form: str) -> None:
 
 @pytest.mark.parametrize(
     ("slot", "form"),
-    # A template with the dummy of a look-up is never deployed.
-    [row for row in RENDERED if not row[1].startswith("look-up")],
+    # A template with the dummy of a lookup is never deployed.
+    [row for row in RENDERED if not row[1].startswith("lookup")],
 )
 def test_iam_accepts_the_policies(slot: str, form: str) -> None:
     """Whether the parameters are blank or given, and whatever the condition."""

@@ -167,11 +167,11 @@ class GuardedKeys(Guarded):
 
         def describe_key(*, KeyId: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
             if not self.allows("kms:DescribeKey", REPLICA_KEY, {"kms:resourcealiases": [KeyId]}):
-                answer: Any = {
+                error: Any = {
                     "Error": {"Code": "AccessDeniedException", "Message": "kms:DescribeKey"},
                     "ResponseMetadata": {"HTTPStatusCode": 400},
                 }
-                raise ClientError(answer, "DescribeKey")
+                raise ClientError(error, "DescribeKey")
             return {"KeyMetadata": {"Arn": self._world.model.script.key_behind(KeyId)}}
 
         return describe_key

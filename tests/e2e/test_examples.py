@@ -170,7 +170,7 @@ def cdk(aws: Target, tmp_path_factory: pytest.TempPathFactory) -> Cdk:
 
 @pytest.fixture(scope="module")
 def deployments(aws: Target, cdk: Cdk, assemblies: dict[str, Path]) -> Iterator[dict[str, Future[str]]]:
-    """All at once: a deployment is mostly waiting."""
+    """All at the same time: a deployment mostly waits."""
     if not aws.run:
         cdk.run("bootstrap", *(f"aws://{ACCOUNT}/{region}" for region in (PARIS, VIRGINIA)))
     aws.client("secretsmanager").create_secret(Name=aws.named("app/database"), SecretString="existing")

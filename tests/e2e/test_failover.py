@@ -110,7 +110,7 @@ class Life:
         found = [stack["StackStatus"] for stack in stacks if stack["StackName"] == self.stack]
         return next((status for status in found if status != "DELETE_COMPLETE"), "none")
 
-    # What happened before a section begins. boto3's waiters can be told to be quick, the AWS CLI's cannot.
+    # What happened before a section begins. The delay of boto3's waiters can be set, that of the AWS CLI's cannot.
 
     def example(self) -> None:
         self.shell.client("secretsmanager").create_secret(Name=self.secret, SecretString="first")
@@ -230,7 +230,7 @@ def table(section: str) -> list[list[str]]:
 
 @pytest.fixture(scope="module")
 def lives(shell: Shell) -> Iterator[dict[str, Future[list[str]]]]:
-    """All at once: the AWS CLI looks only every 30 s whether a stack is ready."""
+    """All at the same time: the AWS CLI polls a stack only every 30 s."""
 
     def live(section: str, number: int) -> list[str]:
         life = Life(shell, section, number)

@@ -1,4 +1,4 @@
-"""Local AWS listens on loopback alone, and ends when it is told to, whatever it is doing."""
+"""Local AWS listens on loopback only, and stops on a signal, whatever it is doing."""
 
 from __future__ import annotations
 

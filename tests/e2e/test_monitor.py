@@ -138,7 +138,7 @@ def test_each_problem_is_counted_and_logged(aws: LocalAws, functions: dict[str, 
 
 @pytest.mark.usefixtures("broken")
 def test_the_command_shows_the_same(aws: LocalAws) -> None:
-    """As a user types it, with all rights."""
+    """As a user types it, with all permissions."""
     command = Path(sys.executable).parent / "replicated-secret"
     environment = clean_environment() | aws.environment
     run = partial(subprocess.run, env=environment, text=True, capture_output=True, check=False)

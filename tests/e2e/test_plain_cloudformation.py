@@ -330,7 +330,7 @@ LIVES = (
 
 @pytest.fixture(scope="module")
 def lives(shell: Shell) -> Iterator[dict[str, Future[None]]]:
-    """All at once: the AWS CLI looks only every 30 s whether a stack is ready."""
+    """All at the same time: the AWS CLI polls a stack only every 30 s."""
     with ThreadPoolExecutor(len(LIVES)) as threads:
         yield {life.__name__: threads.submit(life, shell) for life in (ON_AN_ACCOUNT if shell.aws.run else LIVES)}
 

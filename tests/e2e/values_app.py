@@ -1,4 +1,4 @@
-"""A CDK app whose values are parameters, conditions, dynamic references and a look-up: see test_values.py."""
+"""A CDK app whose values are parameters, conditions, dynamic references and a lookup: see test_values.py."""
 
 from __future__ import annotations
 

@@ -198,7 +198,7 @@ def contract_update_of_a_secret_that_is_gone(
 @contract
 @given(worlds, declarations, declarations)
 def contract_create_after_delete(world: World, before: dict[str, str], after: dict[str, str]) -> None:
-    """What was deleted MUST be possible to create again at once."""
+    """It MUST be possible to create immediately what was just deleted."""
     stack = stack_in(world)
     deployed(world, stack, {"One": properties(before)})
     stack.delete()
@@ -261,7 +261,7 @@ def contract_rollback_of_a_replacement(
 def contract_rollback_of_a_replacement_that_failed(
     world: World, before: dict[str, str], made_anew: bool, failed_id_counts: bool
 ) -> None:
-    """What a failed Update got done on another secret MUST go in the rollback, its own secret made anew or not."""
+    """A rollback MUST undo what a failed Update did to another secret, even if its own was recreated."""
     world.create("app/other")
     world.create("app/other", "us-east-1")
     stack = Stack("app", world.deliver, failed_id_counts=failed_id_counts)

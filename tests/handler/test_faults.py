@@ -308,7 +308,7 @@ def test_a_stale_list_after_a_removal_is_waited_out(seconds: float) -> None:
 def test_a_removal_whose_response_was_lost_is_not_mistaken_for_a_delete() -> None:
     world = World(Dialect(failed_again=FailedAgain.ERROR), direct=True)
     world.model.script.fail("network error", R, times=1)
-    world.model.script.lose_answer(operation="RemoveRegionsFromReplication")
+    world.model.script.lose_response(operation="RemoveRegionsFromReplication")
     world.succeed(event())
     assert world.journal.writes.count("remove eu-west-3") == 1
     assert world.statuses() == {R: "InSync"}

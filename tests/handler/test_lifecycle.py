@@ -1,4 +1,4 @@
-"""One request at a time, over the model: what becomes of the replicas, and what CloudFormation is told."""
+"""One request at a time, over the model: what happens to the replicas, and what the response says."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ def test_delete_addresses_the_arn_and_not_a_recreated_secret_of_the_same_name(wo
 def test_a_create_whose_delete_runs_concurrently_stops_and_leaves_nothing(
     world: World, seconds_after_the_tag: int
 ) -> None:
-    """At once: the Delete sees the tag and no replica. A second later: it sees a replica that is InProgress."""
+    """Immediately: the Delete sees the tag and no replica. A second later: it sees a replica that is InProgress."""
 
     def delete_after(call: str) -> None:
         if call == ("tag eu-west-3" if seconds_after_the_tag == 0 else "replicate eu-west-3"):

@@ -247,7 +247,7 @@ def test_a_region_that_does_not_respond_is_given_up_and_the_others_are_judged(wo
     for number in range(60):
         world.create(f"app/{number}", AddReplicaRegions=[{"Region": PARIS}, {"Region": VIRGINIA}])
     world.clock.sleep(60)
-    world.model.script.lose_answer(operation="DescribeSecret", region=PARIS, times=None)
+    world.model.script.lose_response(operation="DescribeSecret", region=PARIS, times=None)
     told = findings(scan(world, rules=Rules(verify=True)))
     kinds = [(finding.region, finding.kind) for finding in told]
     assert kinds.count((VIRGINIA, K.IN_SYNC)) == kinds.count((PARIS, K.IN_SYNC)) == 60

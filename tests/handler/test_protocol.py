@@ -42,7 +42,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 
 class ResponseUrl(Endpoint):
-    """An endpoint that takes the responses to custom resource requests, too."""
+    """An endpoint that also takes the responses to custom resource requests."""
 
     def __init__(self) -> None:
         self.model = SecretsManager(SystemClock(), Delays(in_sync=0.1, gone=0.2))

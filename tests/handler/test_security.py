@@ -1,4 +1,4 @@
-"""Property values that are made to break out, and events that nobody would send."""
+"""Property values of an attacker, and events that no service sends."""
 
 from __future__ import annotations
 

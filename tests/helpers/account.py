@@ -126,7 +126,7 @@ class Ec2(_Service):
 
 
 class Kms(_Service):
-    """Keys decrypt as their policies say, which the model's script is told."""
+    """Keys decrypt as their policies say: the model's script gets them."""
 
     def create_key(self, **parameters: Any) -> Any:
         arn = f"arn:aws:kms:{self._region}:{ACCOUNT}:key/{uuid.uuid4()}"

@@ -141,7 +141,7 @@ class Acts(RuleBasedStateMachine):
         return template
 
     def must_converge(self, name: str, template: Template, faults: list[Fault]) -> bool:
-        """Whether nothing stands in the way of a rollback. A replica that was promoted cannot be had back."""
+        """Whether nothing prevents a rollback. A promoted replica does not come back."""
         properties = [*template.values(), *self.ledger.declared(name)]
         promoted = any(p["ReplicaRemovalPolicy"] == "Promote" for p in properties)
         known = {(name, logical_id) for logical_id in self.stacks[name].resources}
@@ -268,7 +268,7 @@ class Histories(Acts):
 
     @rule(secret=secrets, region=regions, key=st.sampled_from(KEYS[:3]))
     def a_person_makes_a_replica(self, secret: str, region: str, key: str) -> None:
-        # One that takes the place of a stack's, and its key, cannot be told from it.
+        # One that replaces a stack's replica and has its key looks the same.
         known = {**self.ledger.entries(secret), **self.ledger.tags(secret)}
         if region not in known and not self.world.model.find(region, secret):
             entry = {"Region": region} | ({"KmsKeyId": key} if key else {})
@@ -313,7 +313,7 @@ class Histories(Acts):
 
     @rule(secret=secrets)
     def a_person_makes_the_secret_again(self, secret: str) -> None:
-        """It is deleted, as far as AWS allows it, and made again under its name."""
+        """It is deleted, as far as AWS allows it, and recreated under its name."""
         for region in list(self.ledger.entries(secret)):
             self.by_hand(secret, "remove_regions_from_replication", RemoveReplicaRegions=[region])
         self.world.clock.sleep(GONE)
@@ -355,7 +355,7 @@ class Histories(Acts):
         if hasattr(self, "ledger"):
             self.ledger.no_value_is_lost()
 
-    # At rest: trouble is over, and whatever nothing stands in the way of converges.
+    # At rest: the trouble is over, and whatever nothing prevents converges.
 
     def teardown(self) -> None:
         if not hasattr(self, "ledger"):

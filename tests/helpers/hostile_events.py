@@ -1,4 +1,4 @@
-"""Events that nobody would send: whatever comes, CloudFormation is responded or the event is refused, and no crash."""
+"""Events that no service sends: each one gets a response or is rejected, without a crash."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.helpers.world import OTHER_STACK, PRIMARY, World, event
 
 LONGEST_ID = 1024
 OTHER_ACCOUNT = f"arn:aws:secretsmanager:{PRIMARY}:999999999999:secret:app/database-AbCdEf"
-# What somebody would put into a property to break out of it.
+# What an attacker puts into a property to break out of it.
 HOSTILE = (
     OTHER_ACCOUNT,
     "*",
@@ -64,7 +64,7 @@ def events(draw: st.DrawFn) -> Any:
 
 
 def check(request: Any) -> None:
-    """It is responded as CloudFormation asks for, or refused, and nothing but the secret that it names is touched."""
+    """It gets a response as CloudFormation expects it, or is rejected, and no other secret is touched."""
     world = World(direct=True)
     bystander = world.create("app/other")
     before = repr(world.model.find(PRIMARY, bystander))

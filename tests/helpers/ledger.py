@@ -53,7 +53,7 @@ class Ledger:
         arns: the primaries', by name.
         makers: who made what is in a replica's Region: ``PERSON``, or a stack's name.
         values: what people wrote to secrets outside the primary's Region.
-        good: resources that were told SUCCESS, and whose secret no person has touched since.
+        good: resources with a SUCCESS, whose secret no person has touched since.
     """
 
     def __init__(self, world: World, stacks: Mapping[str, Stack]) -> None:

@@ -28,7 +28,7 @@ class Resource:
 
 
 class RollbackFailedError(Exception):
-    """UPDATE_ROLLBACK_FAILED or DELETE_FAILED: somebody has to put something right and call ``resume``."""
+    """UPDATE_ROLLBACK_FAILED or DELETE_FAILED: a person has to fix the cause and call ``resume``."""
 
 
 class Stack:
@@ -57,7 +57,7 @@ class Stack:
 
     @property
     def id(self) -> str:
-        """A stack that is deleted and made again has another."""
+        """A stack that is deleted and recreated has another."""
         unique = uuid.uuid5(uuid.NAMESPACE_DNS, f"{self._name} {self._lives}")
         return f"arn:aws:cloudformation:us-west-2:000000000000:stack/{self._name}/{unique}"
 
@@ -122,7 +122,7 @@ class Stack:
         return made | known | previous | {"ResourceProperties": {"ServiceToken": "token", **properties}}
 
     def invented_id(self, logical_id: str) -> str:
-        """What CloudFormation calls a resource that has not told its id (P4)."""
+        """What CloudFormation calls a resource that has not responded with its ID (P4)."""
         return f"{self.id.split('/')[1]}-{logical_id}-1X2Y3Z"
 
     def _reached(self, logical_id: str, properties: Properties) -> bool:

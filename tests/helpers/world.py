@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from local.clock import Clock, VirtualClock
-from local.secrets_manager import AnswerLostError, ApiError, Delays, Dialect, SecretsManager
+from local.secrets_manager import ApiError, Delays, Dialect, ResponseLostError, SecretsManager
 from local.wire import client
 from secret_replication.cloudformation import CustomResource
 from secret_replication.model import Description, SecretArn
@@ -134,7 +134,7 @@ def _list(names: Any) -> str:
 
 
 class Direct:
-    """A client of Secrets Manager that leaves out botocore's wire format, for tests with very many calls."""
+    """A client of Secrets Manager without botocore's wire format, for tests with very many calls."""
 
     def __init__(self, model: SecretsManager, region: str) -> None:
         self._model, self._region = model, region
@@ -151,7 +151,7 @@ class Direct:
                     "ResponseMetadata": {"HTTPStatusCode": error.status},
                 }
                 raise ClientError(response, operation) from error
-            except AnswerLostError as error:
+            except ResponseLostError as error:
                 raise ConnectionClosedError(endpoint_url="") from error
 
         return call

@@ -90,9 +90,9 @@ def test_it_runs_on_local_aws_with_iam_enforced_and_leaves_nothing(
     monkeypatch.setattr(sys, "argv", ["live", "--local", "--only", ",".join(ROWS)])
     assert command.main() == 0
     assert left == []
-    told = capsys.readouterr().out
-    assert "This is local AWS, which proves nothing of AWS." in told
-    assert "The handler is tested under exactly this dialect." in told
+    output = capsys.readouterr().out
+    assert "This is local AWS, which proves nothing of AWS." in output
+    assert "The handler is tested under exactly this dialect." in output
     written = json.loads((tmp_path / "build" / "live" / "report.json").read_text())
     assert {row["row"]: (row["state"], row["value"]) for row in written["rows"]} == {
         row: ("settled", default(row)) for row in ROWS

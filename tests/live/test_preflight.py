@@ -1,4 +1,4 @@
-"""Before anything is made: what is said, and what is refused."""
+"""Before anything is made: what is said, and what is rejected."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 
 from live import preflight
 from live.account import PREFIX, Account
-from live.preflight import RefusedError
+from live.preflight import PreflightError
 from live.probe import PROBES
 from live.run import run
 from local.secrets_manager import plausible_dialects
@@ -54,14 +54,14 @@ def test_an_account_that_has_secrets_with_the_prefix_is_rejected(region: str) ->
     cloud = Cloud()
     cloud.model.call(region, "CreateSecret", {"Name": f"{PREFIX}/old", "SecretString": "x"})
     cloud.model.call(region, "DeleteSecret", {"SecretId": f"{PREFIX}/old"})
-    with pytest.raises(RefusedError, match=f"^{region} already has the secret {PREFIX}/old"):
+    with pytest.raises(PreflightError, match=f"^{region} already has the secret {PREFIX}/old"):
         preflight.plan(cloud.account(), acceptance=True)
 
 
 def test_an_account_whose_secrets_cannot_be_listed_is_rejected() -> None:
     cloud = Cloud()
     cloud.model.script.error("AccessDeniedException", "no", operation="ListSecrets")
-    with pytest.raises(RefusedError, match="us-west-2 are not known: AccessDeniedException: no"):
+    with pytest.raises(PreflightError, match="us-west-2 are not known: AccessDeniedException: no"):
         preflight.plan(cloud.account(), acceptance=True)
 
 
@@ -69,7 +69,7 @@ def test_an_account_whose_secrets_cannot_be_listed_is_rejected() -> None:
     ("service", "operation"),
     [("Iam", "list_roles"), ("Rds", "describe_db_clusters"), ("Logs", "describe_log_groups")],
 )
-def test_a_role_that_may_not_list_what_a_run_makes_is_refused_before_anything_is_made(
+def test_a_role_that_may_not_list_what_a_run_makes_is_rejected_before_anything_is_made(
     monkeypatch: pytest.MonkeyPatch, service: str, operation: str
 ) -> None:
     def deny(*_: object, **__: object) -> None:
@@ -77,10 +77,10 @@ def test_a_role_that_may_not_list_what_a_run_makes_is_refused_before_anything_is
 
     monkeypatch.setattr(getattr(helper, service), operation, deny)
     cloud = Cloud()
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(PreflightError) as raised:
         preflight.plan(cloud.account(), acceptance=True)
     said = f"{service.lower()} {operation}: AccessDenied: User: <iam ARN> is not authorized"
-    assert str(refused.value) == f"the clean-up could not find what a run makes: {said}"
+    assert str(raised.value) == f"the clean-up could not find what a run makes: {said}"
     assert cloud.left() == []
 
 
@@ -88,7 +88,7 @@ def test_a_secret_of_the_prefix_on_the_second_page_is_found(monkeypatch: pytest.
     pages = iter([{"SecretList": [], "NextToken": "next"}, {"SecretList": [{"Name": f"{PREFIX}/old"}]}])
     cloud = Cloud()
     monkeypatch.setattr(cloud, "secrets_manager", lambda _: SimpleNamespace(list_secrets=lambda **_: next(pages)))
-    with pytest.raises(RefusedError, match=f"us-west-2 already has the secret {PREFIX}/old"):
+    with pytest.raises(PreflightError, match=f"us-west-2 already has the secret {PREFIX}/old"):
         preflight.plan(cloud.account(), acceptance=True)
 
 
@@ -109,16 +109,16 @@ def test_credentials_and_regions_that_do_not_work_are_said_to_be_suspect(
         raise error
 
     monkeypatch.setattr(helper.Ec2, "describe_regions", fail)
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(PreflightError) as raised:
         preflight.regions(Cloud().account())
-    assert str(refused.value).endswith("(are the credentials valid, and is us-west-2 an enabled Region?)")
-    assert ACCOUNT not in str(refused.value)
+    assert str(raised.value).endswith("(are the credentials valid, and is us-west-2 an enabled Region?)")
+    assert ACCOUNT not in str(raised.value)
 
 
-def test_a_home_that_is_not_enabled_is_refused() -> None:
+def test_a_home_that_is_not_enabled_is_rejected() -> None:
     cloud = Cloud()
     account = Account(cloud.connect, cloud.clock, "run", helper.DISABLED, REPLICAS)
-    with pytest.raises(RefusedError, match="AWS_REGION is 'eu-south-2': expected an enabled Region, such as eu-west-3"):
+    with pytest.raises(PreflightError, match="AWS_REGION is 'eu-south-2': expected an enabled Region"):
         preflight.regions(account)
 
 
@@ -143,11 +143,11 @@ def test_two_regions_are_chosen(home: str, given: str, chosen: tuple[str, str]) 
 )
 def test_regions_that_cannot_be_used_are_rejected(given: str) -> None:
     with pytest.raises(
-        RefusedError, match="expected two enabled Regions other than us-west-2, such as eu-west-3,us-east-1"
+        PreflightError, match="expected two enabled Regions other than us-west-2, such as eu-west-3,us-east-1"
     ):
         preflight.replicas(ENABLED, "us-west-2", given)
 
 
 def test_an_account_with_two_regions_is_rejected() -> None:
-    with pytest.raises(RefusedError, match="three are needed"):
+    with pytest.raises(PreflightError, match="three are needed"):
         preflight.replicas(["us-west-2", "us-east-1"], "us-west-2", "")

@@ -83,8 +83,8 @@ class Liar(Cloud):
             try:
                 response: Response = tell(**parameters)
             except ClientError as error:
-                told = error.response["Error"]
-                changed = self._change(dict(told)) or told
+                said = error.response["Error"]
+                changed = self._change(dict(said)) or said
                 raise ClientError({"Error": changed}, self._operation) from error
             return self._change(response) or response
 

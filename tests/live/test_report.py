@@ -143,9 +143,9 @@ def test_exactly_a_tested_dialect_is_said_to_be() -> None:
 
 
 def test_what_cannot_be_told_counts_with_each_of_its_values() -> None:
-    told = dialects_of({"U9": "gone", "U14": None}, ["U14"])
-    assert told == [Dialect(promoted_removed=value) for value in d.PromotedRemoved]
-    assert "exactly this dialect" in tested(told)
+    found = dialects_of({"U9": "gone", "U14": None}, ["U14"])
+    assert found == [Dialect(promoted_removed=value) for value in d.PromotedRemoved]
+    assert "exactly this dialect" in tested(found)
 
 
 def test_every_unknown_has_its_values() -> None:

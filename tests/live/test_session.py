@@ -74,7 +74,7 @@ def test_ctrl_c_ends_the_probes_that_run_at_the_same_time() -> None:
     cloud.before = interrupting(cloud, 40)
     account = cloud.account()
     with pytest.raises(KeyboardInterrupt):
-        session(account, PROBES, quiet(), at_once=4)
+        session(account, PROBES, quiet(), parallel=4)
     assert cloud.left() == []
 
 
@@ -244,9 +244,9 @@ def test_an_argument_that_cannot_work_is_rejected_with_a_sentence(
     invoke: Callable[..., int], capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
     assert invoke(*arguments) == 1
-    told = capsys.readouterr().err
-    assert said in told
-    assert "Traceback" not in told
+    output = capsys.readouterr().err
+    assert said in output
+    assert "Traceback" not in output
 
 
 def test_a_missing_region_is_said(

@@ -17,10 +17,10 @@ from tests.helpers.world import PRIMARY, VALUE, World
 
 
 def replicate(world: World, region: str = "eu-west-3", **more: Any) -> list[dict[str, Any]]:
-    answer = world.client().replicate_secret_to_regions(
+    response = world.client().replicate_secret_to_regions(
         SecretId=world.arn, AddReplicaRegions=[{"Region": region}], **more
     )
-    return list(answer["ReplicationStatus"])
+    return list(response["ReplicationStatus"])
 
 
 def entries(world: World) -> list[dict[str, Any]]:
@@ -146,8 +146,8 @@ def test_f16_a_primary_with_replicas_cannot_be_deleted(world: World) -> None:
 def test_f18_a_removal_empties_the_list_immediately_and_the_region_later(world: World) -> None:
     replicate(world)
     world.clock.sleep(5)
-    answer = world.client().remove_regions_from_replication(SecretId=world.arn, RemoveReplicaRegions=["eu-west-3"])
-    assert answer["ReplicationStatus"] == []
+    response = world.client().remove_regions_from_replication(SecretId=world.arn, RemoveReplicaRegions=["eu-west-3"])
+    assert response["ReplicationStatus"] == []
     described = world.client().describe_secret(SecretId=world.arn)
     assert "ReplicationStatus" not in described
     assert "PrimaryRegion" not in described

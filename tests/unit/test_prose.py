@@ -1,10 +1,10 @@
-"""What the check of the pages' prose finds, and what it leaves alone."""
+"""What the check of the prose finds, and what it leaves alone."""
 
 from __future__ import annotations
 
 import pytest
 
-from tools.prose import main, problems
+from tools.prose import docstrings_and_comments, main, problems
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,27 @@ def test_code_quotations_and_plain_sentences_are_left_alone(text: str) -> None:
     assert list(problems(f"{text}\n")) == []
 
 
-def test_the_pages_of_the_checkout_pass() -> None:
+def test_docstrings_and_comments_are_checked_and_code_is_not() -> None:
+    source = '''def refuse():
+    """Refuse it.
+
+    Args:
+        thing: what is refused by ``refuse``.
+    """
+    text = """
+    refused
+    """
+    return text  # the answer
+'''
+    found = list(problems(docstrings_and_comments(source)))
+    assert [(line, problem.split(":")[0]) for line, problem in found] == [
+        (10, "'answer'"),
+        (2, "'Refuse'"),
+        (5, "'refused'"),
+    ]
+
+
+def test_the_checkout_passes() -> None:
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code is None

@@ -113,18 +113,18 @@ def test_an_error_before_a_call_and_a_response_lost_after_it() -> None:
     model = SecretsManager(VirtualClock())
     model.call(PRIMARY, "CreateSecret", {"Name": "a"})
     model.script.error("InternalServiceError", operation="PutSecretValue", status=500)
-    model.script.lose_answer(operation="PutSecretValue")
+    model.script.lose_response(operation="PutSecretValue")
     with Endpoint(model) as endpoint:
         assert call_without_retries(endpoint, 3) == ["InternalServiceError", "closed", "ok"]
     written = [call.outcome for call in model.journal if call.operation == "PutSecretValue"]
-    assert written == ["InternalServiceError", "answer lost", "ok"]
+    assert written == ["InternalServiceError", "response lost", "ok"]
     secret = model.find(PRIMARY, "a")
     assert secret
     assert len(secret.content.versions) == 2, "the call whose response was lost was carried out"
 
 
 def test_a_lost_response_reaches_an_in_process_client_too(world: World) -> None:
-    world.model.script.lose_answer(operation="TagResource")
+    world.model.script.lose_response(operation="TagResource")
     with pytest.raises(ConnectionClosedError):
         world.client().tag_resource(SecretId=world.arn, Tags=[])
 

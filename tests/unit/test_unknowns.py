@@ -1,4 +1,4 @@
-"""The switches for what nobody knows about AWS (U1 to U18), value by value."""
+"""The switches for what is not known about AWS (U1 to U18), value by value."""
 
 from __future__ import annotations
 

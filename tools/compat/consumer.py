@@ -1,4 +1,4 @@
-"""A user's stack, for the type checkers: `make compat` checks it against the published wheel. Nobody runs it."""
+"""A user's stack, for the type checkers: `make compat` checks it against the published wheel. It never runs."""
 # pyright: strict
 
 from __future__ import annotations
