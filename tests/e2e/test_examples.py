@@ -49,7 +49,7 @@ def assemblies(aws: Target, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     return {name: folder / name for name in names}
 
 
-def _synthesize(aws: Target, folder: Path, name: str) -> None:
+def _synthesize(aws: Target, folder: Path, name: str, **context: str) -> None:
     project = shutil.copytree(FOLDER / name, folder / "projects" / name)
     app = project / "app.py"
     app.write_text(aws.named(app.read_text()))
@@ -58,6 +58,7 @@ def _synthesize(aws: Target, folder: Path, name: str) -> None:
     environment = clean_environment() | {
         "CDK_OUTDIR": str(folder / name),
         "CDK_DEFAULT_ACCOUNT": aws.account,
+        "CDK_CONTEXT_JSON": json.dumps(context),
         "PATH": f"{python}{os.pathsep}{os.environ['PATH']}",
     }
     environment.pop("PYTHONPATH", None)
@@ -155,6 +156,19 @@ def test_the_monitor_has_alarms_that_notify_the_topic_and_a_dashboard(assemblies
     assert rule["ScheduleExpression"] == "rate(30 minutes)"
     (dashboard,) = example.resources("AWS::CloudWatch::Dashboard")
     assert "ReplicasPromoted" in json.dumps(dashboard)
+
+
+def test_alarms_on_deployments_notify_the_topic(assemblies: dict[str, Path]) -> None:
+    example = Assembly(assemblies["alarms"])
+    (topic,) = [name for name, r in example.stacks["Alarms"]["Resources"].items() if r["Type"] == "AWS::SNS::Topic"]
+    alarms = example.resources("AWS::CloudWatch::Alarm")
+    assert [alarm["MetricName"] for alarm in alarms] == [
+        "ResponsesFailed",
+        "ReplicasUnverified",
+        "ReplicasUnowned",
+        "Errors",
+    ]
+    assert all(alarm["AlarmActions"] == [{"Ref": topic}] for alarm in alarms)
 
 
 def test_the_page_shows_a_picture_of_every_example() -> None:
@@ -286,3 +300,42 @@ def test_the_monitors_function_finds_the_replica_in_sync(aws: Target, deployment
     counted = json.load(aws.client("lambda").invoke(FunctionName=function)["Payload"])
     assert counted["SecretsChecked"] >= 1
     assert counted["ReplicasInSync"] >= 1
+
+
+@pytest.mark.live
+@pytest.mark.e2e
+def test_a_stack_adopts_native_replicas_and_leaves_them_when_it_is_deleted(
+    aws: Target, cdk: Cdk, assemblies: dict[str, Path], deployments: dict[str, Future[str]]
+) -> None:
+    deployments["adopted_replicas"].result()
+    statuses = [text for name, text in outputs(aws, "AdoptedReplicas").items() if "Status" in name]
+    assert statuses.count("InSync") == 2
+    app = str(assemblies["adopted_replicas"])
+    cdk.run("destroy", aws.stack_name("AdoptedReplicas"), "--force", "--app", app)
+    assert replicas(aws, "app/native") == dict.fromkeys(aws.replicas[:2], "InSync")
+
+
+@pytest.mark.live
+@pytest.mark.e2e
+def test_a_drill_fails_over_and_back(
+    aws: Target, cdk: Cdk, assemblies: dict[str, Path], deployments: dict[str, Future[str]], tmp_path: Path
+) -> None:
+    deployments["failover"].result()
+    paris, virginia, *_ = aws.replicas
+    secrets, name = aws.client("secretsmanager", paris), aws.named("app/drill")
+    secrets.stop_replication_to_replica(SecretId=name)
+    _synthesize(aws, tmp_path, "failover", promoted=paris)
+    deploy = ("deploy", "--require-approval", "never", "--app")
+    cdk.run(*deploy, str(tmp_path / "failover"))
+    assert replicas(aws, "app/drill") == {virginia: "InSync"}
+    assert "PrimaryRegion" not in secrets.describe_secret(SecretId=name)
+    assert value(aws, name, paris) == value(aws, name, aws.region)
+    secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+    cdk.run(*deploy, str(assemblies["failover"]))
+    assert replicas(aws, "app/drill") == {paris: "InSync", virginia: "InSync"}
+
+
+def replicas(aws: Target, name: str) -> dict[str, str]:
+    """The status of each replica of a secret."""
+    described = aws.client("secretsmanager").describe_secret(SecretId=aws.named(name))
+    return {entry["Region"]: entry["Status"] for entry in described["ReplicationStatus"]}

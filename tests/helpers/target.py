@@ -30,7 +30,8 @@ _REGIONS = ("us-west-2", "eu-west-3", "us-east-1")
 _NAMES = re.compile(
     r"\bapp/"
     r"|(?<=--stack-name )\S+"
-    r'|(?<=")(ExistingSecret|CustomerKey|Primary|Consumer|Replication|Orders|Invoices|Monitor)(?=[-s"])'
+    r'|(?<=")(ExistingSecret|CustomerKey|Primary|Consumer|Replication|Orders|Invoices|Monitor|Alarms|'
+    r'NativeReplicas|AdoptedReplicas|Failover)(?=[-s"])'
     r"|\bReplicatedSecretServiceToken\b"
     rf"|\bartifacts-{ACCOUNT}\b"
     rf"|\b{ACCOUNT}\b|{'|'.join(_REGIONS)}"
