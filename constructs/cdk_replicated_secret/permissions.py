@@ -11,7 +11,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as sm
 
 from .forms import as_text, in_each_case, may_be_removed
-from .keys import in_a_policy, key_arn, via_secrets_manager
+from .keys import in_a_policy, via_secrets_manager
 from .policies import ENCRYPTION_CONTEXT
 from .primary import cfn_secret, environment
 from .props import ReplicaRegion, ReplicaRemovalPolicy
@@ -68,7 +68,7 @@ def statements(
     needed += _for_key(stack, DECRYPT, region, key) if key else [_for_unknown_key(stack, secret)]
     for replica in replicas:
         needed += _for_key(stack, ENCRYPT, replica.region, replica.encryption_key)
-        needed += _for_alias(stack, replica.region, replica.encryption_key)
+        needed += _for_comparing(stack, replica.region, replica.encryption_key)
     return needed
 
 
@@ -157,15 +157,17 @@ def _for_key(stack: Stack, actions: Sequence[str], region: str, key: Any) -> lis
     return [allow(actions, *named)] if named else []
 
 
-def _for_alias(stack: Stack, region: str, key: Any) -> list[iam.PolicyStatement]:
-    """The function itself asks KMS which key an alias stands for, to compare it with the replica's."""
+def _for_comparing(stack: Stack, region: str, key: Any) -> list[iam.PolicyStatement]:
+    """The function itself, not Secrets Manager, asks KMS which key an alias stands for.
+
+    The alias may be the declared key, or what AWS reports although another name is declared.
+    """
     named = in_a_policy(stack, region, key)
-    if named is None or ":alias/" not in (key_arn(stack, region, key) or ""):
+    if named is None:
         return []
     resource, conditions = named
-    return [
-        allow(DESCRIBE_KEY, resource, {name: value for name, value in conditions.items() if name != "StringEquals"})
-    ]
+    of_alias = {name: value for name, value in conditions.items() if name != "StringEquals"}
+    return [allow(DESCRIBE_KEY, resource, of_alias)]
 
 
 def _for_unknown_key(stack: Stack, secret: sm.ISecret) -> iam.PolicyStatement:

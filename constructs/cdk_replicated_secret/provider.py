@@ -20,8 +20,8 @@ from constructs import Construct, IDependable
 from .forms import as_text, is_known, may_be_removed
 from .policies import Policies
 
-# MiB. The handler needs a tenth of it, but a function's share of a CPU comes with its memory: more than this shortens a
-# cold start by little, as docs/design/benchmarks.md measures.
+# MiB. The handler needs a tenth of it, but a function's share of a CPU comes with its memory: more memory hardly
+# shortens a cold start, as docs/design/benchmarks.md measures.
 DEFAULT_MEMORY_SIZE = 512
 _HANDLER = "secret_replication.main.handler"
 # Lambda's limit: a replica can take minutes, and waiting costs next to nothing.

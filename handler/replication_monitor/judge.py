@@ -50,7 +50,7 @@ def judge(secret: Secret, in_region: Mapping[str, InRegion], now: float, rules: 
 
     Args:
         secret: the primary.
-        in_region: what the Regions have that were asked.
+        in_region: what the Regions that were asked have.
         now: epoch seconds.
         rules: how to judge.
 
@@ -92,8 +92,8 @@ def not_listed(error: ReplicationError) -> Finding:
     advice = "allow secretsmanager:ListSecrets" if isinstance(error, AccessDeniedError) else _CHECK
     if isinstance(error, DeadlineError):
         advice = _SMALLER
-    advice = f"{advice}; the secrets that follow were not checked"
-    return Finding(Kind.UNCHECKED, status="not listed", message=str(error), advice=advice)
+    message = f"{error}. The remaining secrets were not checked"
+    return Finding(Kind.UNCHECKED, status="not listed", message=message, advice=advice)
 
 
 def _unchecked(known: Finding, reason: str) -> Finding:

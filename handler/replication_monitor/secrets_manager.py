@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from secret_replication.errors import RejectedError, UnavailableError
+from secret_replication.errors import RejectedError
 from secret_replication.model import SecretArn
 from secret_replication.secrets_manager import CONFIG, Boto3SecretsManager, status_of
 
@@ -27,7 +27,7 @@ _CONFIG = CONFIG.merge(
     )
 )
 _SIZE = 100
-# A filter accepts these only, and negates what begins with an exclamation mark. The key of a tag may have others.
+# A filter accepts only these characters, and a leading exclamation mark negates it. Tag keys may contain others.
 _FILTERED = re.compile(r"[a-zA-Z0-9 :_@/+=.-]*")
 
 
@@ -50,10 +50,9 @@ class Boto3Secrets(Boto3SecretsManager):
             "Filters": [{"Key": key, "Values": [value]} for key, value in wanted.items() if value],
         }
         while True:
-            page = self._call("secretsmanager", self._region, "list_secrets", "all secrets", **parameters)
-            if "SecretList" not in page:
-                # As in read: otherwise this page would be the last.
-                raise UnavailableError("the response of ListSecrets has no SecretList")
+            page = self._call(
+                "secretsmanager", self._region, "list_secrets", "all secrets", has="SecretList", **parameters
+            )
             yield [_entry(entry) for entry in page["SecretList"]]
             if "NextToken" not in page:
                 return
@@ -61,10 +60,7 @@ class Boto3Secrets(Boto3SecretsManager):
 
     def read(self, arn: SecretArn) -> Secret:
         """DescribeSecret."""
-        response = self._call("secretsmanager", arn.region, "describe_secret", str(arn), SecretId=str(arn))
-        if "ARN" not in response:
-            # botocore returns an empty response if it was cut short on the way.
-            raise UnavailableError(f"the response of DescribeSecret on {arn} has no ARN")
+        response = self._call("secretsmanager", arn.region, "describe_secret", str(arn), has="ARN", SecretId=str(arn))
         return Secret(
             _arn(response["ARN"]),
             response.get("Name", ""),

@@ -23,8 +23,8 @@ _AS_LONG_AS_A_REMOVAL = 8
 # These take five and a half minutes: a change of a key's alias or tags may need that long to apply (F33).
 _AS_LONG_AS_KMS = 13
 _TEMPLATE = " (in the provider template, by its parameters)"
-# Names of secrets, which may contain words such as key.
-_NAMES = r"(?<=secret )(?:name )?\S*\w|\barn:[\w-]+:secretsmanager:\S+"
+# Names of secrets and roles, which may contain words such as key.
+_NAMES = r"(?<=secret )(?:name )?\S*\w|\barn:[\w-]+:(?:secretsmanager|sts|iam):\S+"
 _TAKEN = r"(?:secret name (?P<name>\S+) )?already exists in region ?(?P<region>[a-z0-9-]*)"
 _KEY = r"\bkms\b|\bkey\b"
 # The first entry whose pattern matches the message applies. A pattern is compiled only when there is a message.
@@ -79,6 +79,10 @@ _KNOWN: tuple[tuple[str, Advice], ...] = (
             "allow the action for this secret, for each of these Regions and, if it is set, for "
             f"ForceOverwriteReplicaSecret in the policy of the function's role{_TEMPLATE}",
         ),
+    ),
+    (
+        r"perform: kms:DescribeKey",
+        Advice(None, f"allow the action for this key in its policy and in that of the function's role{_TEMPLATE}"),
     ),
     (
         _KEY,

@@ -29,8 +29,8 @@ class Applier:
     def __init__(self, aws: SecretsManager, desired: Desired, attempts: Mapping[str, Attempt], log: Log) -> None:
         self._aws, self._desired, self._attempts, self._log = aws, desired, attempts, log
 
-    def apply(self, plan: Plan, observed: Observed, now: float) -> bool:
-        """Make the plan's calls. True if all of them succeeded.
+    def apply(self, plan: Plan, observed: Observed, now: float) -> None:
+        """Make the plan's calls.
 
         Raises:
             RejectedError: If AWS rejected a call for the second time.
@@ -45,7 +45,7 @@ class Applier:
                 # The secret disappeared after it was observed. A replica that is gone cannot be promoted.
                 if call.step is Step.PROMOTE:
                     self._attempts[call.regions[0]].note_rejected(call.step, error, now)
-                return False
+                return
         for region, rejection in rejected.items():
             keys = {"action": plan.steps[region].name, "region": region, "secret": str(observed.arn)}
             self._log.warning(f"{region}: {rejection}", **keys)
@@ -56,7 +56,6 @@ class Applier:
         }
         if final:
             raise RejectedError("; ".join(f"{r}: {advised(str(e), e.aws_message)}" for r, e in sorted(final.items())))
-        return not rejected
 
     def _write_tags(self, plan: Plan, observed: Observed) -> None:
         claims = new_claims(plan, self._desired, observed)

@@ -24,7 +24,7 @@ class Attempt:
         repairs: how often a Failed replica was replicated again.
         key_changed: the call that changes the key in place succeeded.
         promoted: replication to it was stopped.
-        rejected: the step that AWS rejected, perhaps for what is there.
+        rejected: the step that AWS rejected, possibly because of what is already there.
         not_before: clock reading; until then DescribeSecret may still show what was there before the last call.
     """
 

@@ -18,9 +18,9 @@ KEY_GRACE = 330.0
 _LONGEST_REST = 30.0
 # F22: InSync within seconds. Checked more often at first, so that a short wait is not rounded up.
 _FIRST_PAUSE = 0.5
-# F18: gone after 40 to 90 s. More frequent checks cost more than they tell.
+# F18: gone after 40 to 90 s. Checking more often would only cost more calls.
 _LONGEST_PAUSE = 5.0
-# The pause grows with the time waited, so that on average the response is late by half of this share of that time.
+# Each pause is this share of the time waited so far, so the response is late by half of it on average.
 _SHARE = 0.09
 
 

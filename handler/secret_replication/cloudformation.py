@@ -35,7 +35,7 @@ class ResponseNotDeliveredError(Exception):
 
 
 class UnexpectedError(Exception):
-    """A defect of ours."""
+    """A bug in this package."""
 
 
 class CustomResource(CfnResource):

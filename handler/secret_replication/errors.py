@@ -36,7 +36,7 @@ class InvalidPropertyError(ReplicationError):
     code = "InvalidRequest"
 
     def __init__(self, prop: str, value: object, allowed: str) -> None:
-        super().__init__(f"{prop} is {value!r}: {allowed}")
+        super().__init__(f"{prop} is {'missing' if value is None else repr(value)}: {allowed}")
 
 
 class UnknownPropertyError(ReplicationError):
@@ -95,6 +95,10 @@ class RejectedError(ReplicationError):
     """AWS rejected the call: InvalidParameterException, InvalidRequestException or another 4xx."""
 
     code = "InvalidRequest"
+
+
+class NotPrimaryError(RejectedError):
+    """The secret is a replica itself (F15)."""
 
 
 class UnavailableError(ReplicationError):

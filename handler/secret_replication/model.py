@@ -138,7 +138,7 @@ class Observed:
         claims: its ownership tags.
         owned: the Regions whose tag names this resource.
         with_declared_key: the Regions whose replica has the declared key.
-        in_region: what those Regions have that were asked.
+        in_region: what the Regions that were asked have.
     """
 
     arn: SecretArn

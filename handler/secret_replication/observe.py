@@ -9,6 +9,7 @@ from functools import partial
 from .clock import FRESH
 from .errors import (
     AccessDeniedError,
+    NotPrimaryError,
     RejectedError,
     ReplicationError,
     SecretDeletedError,
@@ -36,7 +37,7 @@ class Observer:
         Raises:
             SecretNotFoundError: If there is no such secret.
             SecretDeletedError: If it is scheduled for deletion.
-            RejectedError: If it is a replica itself (F15).
+            NotPrimaryError: If it is a replica itself (F15).
         """
         try:
             primary = self._aws.describe(secret)
@@ -48,7 +49,7 @@ class Observer:
                 f"SecretId {secret} is scheduled for deletion: restore it with RestoreSecret, or name another secret"
             )
         if primary.is_replica:
-            raise RejectedError(
+            raise NotPrimaryError(
                 f"SecretId {secret} is a replica: its primary is in {primary.primary_region}. "
                 f"Name the primary: {primary.arn.in_region(primary.primary_region)}"
             )
@@ -71,9 +72,10 @@ class Observer:
             try:
                 self._key_arns[region, alias] = self._aws.key_arn(region, alias)
             except ReplicationError as error:
+                or_its_arn = ", or set KmsKeyId to the key's ARN" if alias == self._desired.replicas[region] else ""
                 raise type(error)(
                     f"{region}: KMS did not return the key behind {alias}, so the function does not know whether the "
-                    f"replica has the declared key. Set KmsKeyId to the key's ARN, or allow kms:DescribeKey. {error}",
+                    f"replica has the declared key. Allow kms:DescribeKey{or_its_arn}. {error}",
                     error.aws_message,
                 ) from error
         return self._key_arns[region, alias]

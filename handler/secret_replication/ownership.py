@@ -20,8 +20,8 @@ from enum import Enum
 
 TAG_PREFIX = "cdk-replicated-secret:"
 _VALUE_MAX_LENGTH = 256
-# Logical ids are alphanumeric and up to 255 characters. A longer one, or one that a tag cannot hold, keeps its head
-# and gets a digest, so that the value fits and stays unique.
+# Logical IDs are alphanumeric and up to 255 characters. A longer one, or one that a tag cannot hold, is cut, and a
+# digest is appended, so that the value fits and stays unique.
 _LOGICAL_ID = re.compile(r"[A-Za-z0-9-]{1,80}")
 _HEAD_LENGTH = 63
 _DIGEST_LENGTH = 16

@@ -52,7 +52,11 @@ def plan(desired: Desired, observed: Observed, attempts: Mapping[str, Attempt], 
         # A good replica is removed, to be recreated with the declared key, only when all other Regions are right.
         steps |= dict.fromkeys(good, Step.WAIT)
     elif not good:
-        steps |= {name: _dropped(region, desired) for name, region in regions.items() if name not in desired.replicas}
+        dropped = {name: _dropped(region, desired) for name, region in regions.items() if name not in desired.replicas}
+        if set(dropped.values()) != {Step.UNTAG}:
+            # Tags are removed last. If that is not permitted, nothing but tags is left then.
+            dropped = {name: Step.WAIT if step is Step.UNTAG else step for name, step in dropped.items()}
+        steps |= dropped
     return Plan(steps, reasons)
 
 

@@ -24,8 +24,6 @@ from .plan import Plan, plan
 from .ports import Log, SecretsManager
 from .watch import Watch
 
-# If a plan holds nothing but these, the next round would only confirm it.
-_FINAL = {Step.NOTHING, Step.UNTAG}
 _WARNINGS = {
     ReplicaState.UNKNOWN: "the Region did not respond, so the replica may still exist",
     ReplicaState.STANDALONE: "was promoted to a standalone secret, which stays there; delete it if you do not need it",
@@ -48,8 +46,7 @@ class Reconciler:
         self._applier = Applier(aws, desired, self._attempts, log)
         clock = deadline.clock
         self._watch = Watch(aws, desired, self._attempts, self._observer, log, clock)
-        self._second_look, self._no_response = Persistence(clock), Persistence(clock)
-        self._gone, self._denied = Persistence(clock), Persistence(clock)
+        self._second_look, self._no_response, self._error = (Persistence(clock) for _ in range(3))
         self._rest = 0.0
         self.first: Observed | None = None
         self.observed: Observed | None = None
@@ -70,7 +67,7 @@ class Reconciler:
             try:
                 if self._round() and self.observed:
                     return self.observed
-                self._denied.clear()
+                self._error.clear()
                 self._observer.forget()
             except ReplicationError as error:
                 # botocore has waited already, at random.
@@ -85,14 +82,14 @@ class Reconciler:
     def _raise_if_final(self, error: ReplicationError) -> None:
         # The secret may have been made or restored moments ago (F25).
         gone = isinstance(error, (SecretNotFoundError, SecretDeletedError))
-        if gone and not self._gone.holds(gone, self._deadline.grace(LAG)):
+        if gone and not self._error.holds(error.code, self._deadline.grace(LAG)):
             self._rest = LAG
             return
         if not error.retryable:
             raise error
         if isinstance(error, AccessDeniedError):
             seconds = KEY_GRACE if is_about_a_key(error.aws_message) else ACCESS_GRACE
-            if self._denied.holds(error.code, self._deadline.grace(seconds)):
+            if self._error.holds(error.code, self._deadline.grace(seconds)):
                 raise AccessDeniedError(advised(str(error), error.aws_message)) from error
         if self._deadline.passed:
             raise type(error)(f"{error}. {self._overdue()}") from error
@@ -117,14 +114,13 @@ class Reconciler:
             return steps.done
         if steps.regions(Step.FAIL):
             raise self._failure(steps, self.observed)
-        self.only_tags_left = set(steps.steps.values()) <= _FINAL
+        self.only_tags_left = set(steps.steps.values()) <= {Step.NOTHING, Step.UNTAG}
         self._log_plan(steps, self.observed)
-        complete = self._applier.apply(steps, self.observed, self._deadline.clock.now())
-        if self._desired.replicas and steps.regions(Step.ADOPT, Step.JOIN, Step.LEAVE, Step.UNTAG):
-            # The next request, such as a rollback, must not read the old tag.
+        self._applier.apply(steps, self.observed, self._deadline.clock.now())
+        if steps.regions(Step.ADOPT, Step.JOIN, Step.LEAVE, Step.UNTAG):
+            # Whatever reads next, such as a rollback or another owner's Delete, must not read the old tag.
             self._rest = LAG
-            return False
-        return complete and self.only_tags_left
+        return False
 
     def _plan(self, observed: Observed) -> tuple[Plan, Observed]:
         """Plan, and ask the Regions on which the plan depends, until it depends on none."""

@@ -58,10 +58,7 @@ class Boto3SecretsManager:
     def describe(self, secret: SecretArn | str) -> Description:
         """DescribeSecret."""
         region, secret_id = (secret.region if isinstance(secret, SecretArn) else self._region), str(secret)
-        response = self._call("secretsmanager", region, "describe_secret", secret_id, SecretId=secret_id)
-        if "ARN" not in response:
-            # botocore returns an empty response if it was cut short on the way.
-            raise UnavailableError(f"the response of DescribeSecret on {secret} has no ARN")
+        response = self._call("secretsmanager", region, "describe_secret", secret_id, has="ARN", SecretId=secret_id)
         arn = SecretArn.parse(response["ARN"])
         if arn is None:
             raise RejectedError(f"DescribeSecret on {secret} returned {response['ARN']}, which is not a secret's ARN")
@@ -69,7 +66,7 @@ class Boto3SecretsManager:
             arn,
             primary_region=response.get("PrimaryRegion", ""),
             deleted="DeletedDate" in response,
-            tags={tag["Key"]: tag["Value"] for tag in response.get("Tags", [])},
+            tags={tag["Key"]: tag.get("Value", "") for tag in response.get("Tags", [])},
             replicas={entry["Region"]: status_of(entry) for entry in response.get("ReplicationStatus", [])},
         )
 
@@ -106,14 +103,20 @@ class Boto3SecretsManager:
 
     def key_arn(self, region: str, alias: str) -> str:
         """kms:DescribeKey."""
-        arn: str = self._call("kms", region, "describe_key", alias, KeyId=alias)["KeyMetadata"]["Arn"]
+        response = self._call("kms", region, "describe_key", alias, has="KeyMetadata", KeyId=alias)
+        arn: str = response["KeyMetadata"]["Arn"]
         return arn
 
-    def _write(self, operation: str, arn: SecretArn, regions: str = "", **parameters: object) -> None:
+    def _write(self, operation: str, arn: SecretArn, regions: str = "", **parameters: Any) -> None:
         self._call("secretsmanager", arn.region, operation, f"{arn}{regions}", SecretId=str(arn), **parameters)
 
-    def _call(self, service: str, region: str, operation: str, subject: str, **parameters: object) -> dict[str, Any]:
-        """One call, its errors as ours: AWS's message, then the operation, the Region and the subject."""
+    def _call(
+        self, service: str, region: str, operation: str, subject: str, *, has: str = "", **parameters: object
+    ) -> dict[str, Any]:
+        """One call, its errors as ours: AWS's message, then the operation, the Region and the subject.
+
+        ``has``: what the response must have. botocore returns an empty one if it was cut short on the way.
+        """
         what = f"{operation} in {region} on {subject}"
         place = (service, region)
         try:
@@ -131,6 +134,8 @@ class Boto3SecretsManager:
             raise RejectedError(f"{error} ({what})") from error
         except BotoCoreError as error:
             raise UnavailableError(f"{error} ({what})") from error
+        if has and has not in response:
+            raise UnavailableError(f"the response has no {has} ({what})")
         return response
 
 

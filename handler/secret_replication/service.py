@@ -5,8 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .clock import Deadline
-from .errors import AccessDeniedError, RejectedError, ReplicationError, SecretDeletedError, SecretNotFoundError
-from .model import FAILED, IN_SYNC, Desired
+from .errors import (
+    AccessDeniedError,
+    NotPrimaryError,
+    RejectedError,
+    ReplicationError,
+    SecretDeletedError,
+    SecretNotFoundError,
+)
+from .model import FAILED, IN_SYNC, Desired, RemovalPolicy
 from .ownership import tag_key
 from .ports import Clock, Log, Metrics, SecretsManager
 from .properties import read, read_to_delete, regions_in, service_timeout
@@ -15,7 +22,7 @@ from .request import Request, RequestType
 from .response import Response, check_size, deleted, failed, succeeded
 
 NAME = "cdk-replicated-secret"
-# Seconds of what Lambda and ServiceTimeout allow that are kept for the response: a PUT and its retries.
+# Seconds kept back from Lambda's timeout and ServiceTimeout for the response: a PUT and its retries.
 RESPONSE_MARGIN = 15.0
 
 
@@ -94,7 +101,7 @@ class Service:
         self._run = Reconciler(self._aws, desired, deadline, self._log)
         try:
             self._run.run()
-        except (SecretNotFoundError, SecretDeletedError):
+        except (SecretNotFoundError, SecretDeletedError, NotPrimaryError):
             return deleted(request)
         except (AccessDeniedError, RejectedError) as error:
             if self._run.only_tags_left:
@@ -138,7 +145,7 @@ class Service:
         """Log how the request ended, and count.
 
         ``ReplicasInSync`` and ``ReplicasFailed`` count the declared replicas when last observed, ``ReplicasUnverified``
-        the dropped ones whose Regions could not be asked, ``ReplicasUnowned`` those whose tag was lost;
+        the dropped ones whose Regions could not be asked, ``ReplicasUnowned`` those that have no tag;
         ``SecondsToInSync`` is how long a Create or an Update took.
         """
         regions = sorted(desired.replicas) if desired else []
@@ -154,7 +161,7 @@ class Service:
             "ReplicasInSync": statuses.count(IN_SYNC),
             "ReplicasFailed": statuses.count(FAILED),
             "ReplicasUnverified": len(self._run.unverified) if self._run else 0,
-            "ReplicasUnowned": self._report_unowned(request),
+            "ReplicasUnowned": self._report_unowned(request, desired),
         }
         for metric, count in counts.items():
             # Zeros are not written: in a log the metrics would drown the line with the reason.
@@ -163,17 +170,17 @@ class Service:
         if not response.reason and request.type is not RequestType.DELETE:
             self._metrics.add_metric("SecondsToInSync", "Seconds", deadline.waited)
 
-    def _report_unowned(self, request: Request) -> int:
-        """Warn of replicas that this resource declared before, and that have lost their tag. How many there are."""
+    def _report_unowned(self, request: Request, desired: Desired | None) -> int:
+        """Warn of replicas that this resource declared before, and that have no tag. How many there are."""
         first = self._run.first if self._run else None
-        if first is None:
+        if first is None or desired is None or desired.policy is RemovalPolicy.RETAIN:
             return 0
         known = request.properties if request.type is RequestType.DELETE else request.old_properties
         unowned = sorted(r for r in regions_in(known) if r in first.replicas and r not in first.claims)
         for region in unowned:
             self._warn(
-                f"{region}: the tag that records its owner is gone, so the replica is treated as one that existed "
-                "before: it stays when it is dropped. To remove it: aws secretsmanager "
+                f"{region}: no tag records who owns the replica, so it stays when it is dropped. Either a tool removed "
+                "the tag, or this resource never owned the replica. To remove a replica of yours: aws secretsmanager "
                 f"remove-regions-from-replication --region {first.arn.region} --secret-id {first.arn} "
                 f"--remove-replica-regions {region}",
                 str(first.arn),

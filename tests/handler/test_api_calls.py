@@ -47,15 +47,15 @@ def test_a_create_is_one_tag_one_replicate_and_two_reads(count: int) -> None:
         ("Create", 0, 5, 2, 7),
         ("Update", 2, 3, 2, 7),
         ("Update", 2, 1, 7, 65),
-        ("Delete", 1, 0, 6, 64),
-        ("Delete", 2, 0, 9, 67),
-        ("Delete", 5, 0, 18, 76),
+        ("Delete", 1, 0, 7, 65),
+        ("Delete", 2, 0, 10, 68),
+        ("Delete", 5, 0, 19, 77),
     ],
 )
 def test_a_change_is_two_writes_and_few_reads(
     operation: str, before: int, after: int, reads: int, reads_with_delays: int
 ) -> None:
-    """A removal has three reads of the primary and of each dropped Region: twice before it, and when it is gone."""
+    """A removal reads the primary and each dropped Region twice before it and once after. Then it reads the tags."""
     immediately = reads_and_writes(operation, before, after, IMMEDIATELY)
     delayed = reads_and_writes(operation, before, after, Delays())
     assert (immediately[1], delayed[1]) == (2, 2)

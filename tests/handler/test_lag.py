@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
+from local.clock import Clock
 from local.secrets_manager import Dialect, every_dialect
 from local.secrets_manager.dialect import FailedAgain, OtherKey, RemoveAbsent, SameKeyAgain
 from secret_replication.clock import LAG
+from secret_replication.errors import SecretNotFoundError
 from tests.helpers.turns import Turns
 from tests.helpers.world import PRIMARY, World, event
 
@@ -83,19 +86,58 @@ def test_a_resource_does_not_join_an_owner_that_left_moments_ago() -> None:
         assert world.tags() == {"eu-west-3": "adopted by One"}
 
 
-def test_a_create_moments_after_its_delete_makes_no_replica_under_the_tag_that_is_gone() -> None:
-    """It either sees that the tag is gone, or takes that for a Delete of itself."""
-    outcomes = set()
+def test_a_create_immediately_after_its_delete_makes_the_replica_under_a_new_tag() -> None:
+    """Otherwise it would read the old tag, and take its disappearance for a Delete of itself."""
     for world in lagging(FEW):
         world.succeed(event())
         world.succeed(event("Delete", PhysicalResourceId=world.arn))
-        failed = world.serve(event()).reason
-        outcomes.add(bool(failed))
-        if failed:
-            assert "has disappeared: this resource was deleted" in failed
-            assert world.journal.writes == []
-        assert world.tags() == ({} if failed else {"eu-west-3": "created by Replication"})
-    assert outcomes == {True, False}
+        world.succeed(event())
+        assert world.tags() == {"eu-west-3": "created by Replication"}
+
+
+@pytest.mark.parametrize("seconds_apart", [0, 1, 2, 3])
+def test_two_owners_that_are_deleted_concurrently_take_the_replica_along(seconds_apart: int) -> None:
+    """Otherwise the second would write the first into the tag again, and leave the replica to it."""
+    for seed in range(25):
+        world = World(direct=True, lag=SECONDS, seed=seed)
+        for name in ("One", "Two"):
+            world.succeed(event(LogicalResourceId=name))
+
+        def delete(name: str, after: int, world: World = world) -> Callable[[Clock], Any]:
+            def run(clock: Clock) -> Any:
+                clock.sleep(after)
+                return world.deliver(event("Delete", LogicalResourceId=name, PhysicalResourceId=world.arn), clock)
+
+            return run
+
+        turns = Turns(world.clock, random.Random(seed).randrange)
+        for response in turns.take([delete("One", 0), delete("Two", seconds_apart)]):
+            assert response["Status"] == "SUCCESS", response["Reason"]
+        assert (world.statuses(), world.tags(), world.exists("eu-west-3")) == ({}, {}, False)
+
+
+@pytest.mark.parametrize(
+    ("before", "policy", "tag"),
+    [
+        ("created", "Delete", "created by Replication"),
+        ("created", "Retain", "adopted by Replication"),
+        ("adopted", "Delete", "adopted by Replication"),
+        ("shared", "Delete", "created by Two/Replication"),
+        ("shared", "Retain", "created by Two/Replication"),
+    ],
+)
+def test_the_rollback_of_an_update_that_dropped_all_regions_owns_them_again(before: str, policy: str, tag: str) -> None:
+    for seed in range(25):
+        world = World(direct=True, lag=SECONDS, seed=seed)
+        if before == "adopted":
+            world.client().replicate_secret_to_regions(SecretId=world.arn, AddReplicaRegions=[{"Region": "eu-west-3"}])
+            world.clock.sleep(60)
+        world.succeed(event(ReplicaRemovalPolicy=policy))
+        if before == "shared":
+            world.succeed(event(LogicalResourceId="Two", ReplicaRemovalPolicy=policy))
+        for regions in ([], ["eu-west-3"]):
+            world.succeed(event("Update", regions, PhysicalResourceId=world.arn, ReplicaRemovalPolicy=policy))
+        assert world.tags() == {"eu-west-3": tag}
 
 
 def test_the_last_owner_takes_the_replica_along_though_another_was_stopped_when_it_had_just_left() -> None:
@@ -194,6 +236,22 @@ def test_a_secret_that_is_gone_is_believed_to_be_gone_only_if_that_persists() ->
         started = world.clock.now()
         world.fail(event(SecretId="app/other"))
         assert world.clock.now() - started >= LAG
+
+
+def test_a_delete_does_not_believe_a_single_read_that_finds_no_secret(world: World) -> None:
+    """Neither the first one nor, much later, a second one."""
+    world.succeed(event())
+    gone = SecretNotFoundError("ResourceNotFoundException: not found")
+    reads = itertools.count()
+
+    def before(call: str) -> None:
+        if call.startswith("describe") and next(reads) in (0, 8):
+            raise gone
+
+    world.journal.before = before
+    world.succeed(event("Delete", PhysicalResourceId=world.arn))
+    assert next(reads) > 8
+    assert (world.statuses(), world.tags()) == ({}, {})
 
 
 def test_a_replica_released_by_another_stack_moments_ago_is_adopted_or_made() -> None:

@@ -318,7 +318,7 @@ def test_a_key_that_cannot_be_compared_fails_and_says_what_to_declare(aliased: W
     aliased.fail_calls("key of", AccessDeniedError("AccessDeniedException: not authorized"))
     reason = aliased.fail(update("alias/two"))
     assert reason.startswith("AccessDenied: eu-west-3: KMS did not return the key behind alias/two")
-    assert "Set KmsKeyId to the key's ARN, or allow kms:DescribeKey" in reason
+    assert "Allow kms:DescribeKey, or set KmsKeyId to the key's ARN" in reason
     assert aliased.journal.writes == []
 
 

@@ -20,7 +20,7 @@ def stripped(world: World) -> World:
 
 def warnings(world: World) -> list[tuple[str, str]]:
     """Region and text."""
-    return [(str(keys["region"]), text) for text, keys in world.log.lines if "tag that records its owner" in text]
+    return [(str(keys["region"]), text) for text, keys in world.log.lines if "no tag records who owns" in text]
 
 
 def test_an_update_adopts_it_and_warns_with_the_command_that_removes_it(stripped: World) -> None:
@@ -48,6 +48,12 @@ def test_a_delete_leaves_it_and_warns(stripped: World) -> None:
     assert stripped.statuses() == {R: "InSync"}
     assert [region for region, _ in warnings(stripped)] == [R]
     assert stripped.metrics["ReplicasUnowned"] == 1
+
+
+def test_a_delete_that_retains_replicas_does_not_warn(stripped: World) -> None:
+    stripped.succeed(event("Delete", (R, "us-east-1"), PhysicalResourceId=stripped.arn, ReplicaRemovalPolicy="Retain"))
+    assert warnings(stripped) == []
+    assert "ReplicasUnowned" not in stripped.metrics
 
 
 @pytest.mark.parametrize("regions", [None, "eu-west-3", [7, {}, {"Region": 7}]])

@@ -207,3 +207,17 @@ def test_both_ways_on_work(after_stop: AfterStop) -> None:
         world.client("eu-west-3").delete_secret(SecretId=replica, ForceDeleteWithoutRecovery=True)
         world.succeed(event("Update", ("eu-west-3", "us-east-1"), PhysicalResourceId=world.arn))
         assert world.model.describe("eu-west-3", "app/database")["PrimaryRegion"] == PRIMARY
+
+
+def test_the_stack_can_be_deleted_after_the_promoted_secret_has_become_the_primary(world: World) -> None:
+    """The resource's ARN is that of a replica now, which is not the stack's."""
+    world.succeed(event())
+    promote(world)
+    world.client().delete_secret(SecretId=world.arn, ForceDeleteWithoutRecovery=True)
+    there = world.client("eu-west-3")
+    there.replicate_secret_to_regions(SecretId="app/database", AddReplicaRegions=[{"Region": PRIMARY}])
+    world.clock.sleep(60)
+    world.journal.calls.clear()
+    world.succeed(event("Delete", PhysicalResourceId=world.arn))
+    assert world.journal.writes == []
+    assert world.client().get_secret_value(SecretId=world.arn)["SecretString"] == NEWER

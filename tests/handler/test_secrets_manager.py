@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -98,7 +99,7 @@ def test_a_truncated_response_is_retryable() -> None:
         def describe_secret(self, **_: object) -> dict[str, Any]:
             return {"ResponseMetadata": {"HTTPStatusCode": 200}}
 
-    with pytest.raises(UnavailableError, match="DescribeSecret on app/database has no ARN"):
+    with pytest.raises(UnavailableError, match="the response has no ARN"):
         Boto3SecretsManager(PRIMARY, lambda *_: CutShort()).describe("app/database")
 
 
@@ -135,3 +136,14 @@ def test_a_description_says_what_is_a_replica(world: World) -> None:
         "Replication succeeded",
         "2023-11-14",
     )
+
+
+def test_a_response_without_optional_members_is_read() -> None:
+    bare = SimpleNamespace(describe_secret=lambda **_: {"ARN": str(ARN), "Tags": [{"Key": "team"}]})
+    assert Boto3SecretsManager(PRIMARY, lambda *_: bare).describe(ARN).tags == {"team": ""}
+
+
+def test_a_response_of_kms_that_was_cut_short_is_retryable() -> None:
+    cut_short = SimpleNamespace(describe_key=lambda **_: {})
+    with pytest.raises(UnavailableError, match="the response has no KeyMetadata"):
+        Boto3SecretsManager(PRIMARY, lambda *_: cut_short).key_arn(PRIMARY, "alias/app")

@@ -66,13 +66,13 @@ class Run:
         self._applier = Applier(port, Desired(OWNER, ARN, replicas, **desired), self.attempts, self.log)
         self._plan, self._observed = Plan(steps, {}), observed
 
-    def apply(self, now: float = 0.0) -> bool:
-        return self._applier.apply(self._plan, self._observed, now)
+    def apply(self, now: float = 0.0) -> None:
+        self._applier.apply(self._plan, self._observed, now)
 
 
 def test_all_regions_of_a_kind_are_one_call_after_the_tags() -> None:
     run = Run({PARIS: Step.ADD, VIRGINIA: Step.ADD}, Observed(ARN), Aws())
-    assert run.apply()
+    run.apply()
     assert run.aws.calls == [f"tag {PARIS},{VIRGINIA}", f"replicate {PARIS},{VIRGINIA}"]
     assert all(run.attempts[region].added and run.attempts[region].replicated for region in (PARIS, VIRGINIA))
     assert run.attempts[PARIS].owners == ("Replication",)
@@ -81,7 +81,7 @@ def test_all_regions_of_a_kind_are_one_call_after_the_tags() -> None:
 def test_a_rejected_call_for_several_regions_is_made_for_each_with_the_same_force() -> None:
     gone = dict.fromkeys((PARIS, VIRGINIA), ReplicaState.GONE)
     run = Run({PARIS: Step.ADD, VIRGINIA: Step.ADD}, Observed(ARN, in_region=gone), Aws(replicate=REJECTED), force=True)
-    assert not run.apply()
+    run.apply()
     assert run.aws.calls[1:] == [
         f"replicate {regions} by force" for regions in (f"{PARIS},{VIRGINIA}", PARIS, VIRGINIA)
     ]
@@ -90,7 +90,7 @@ def test_a_rejected_call_for_several_regions_is_made_for_each_with_the_same_forc
 def test_a_rejected_call_is_not_forgotten_for_a_later_one_that_succeeds() -> None:
     steps = {PARIS: Step.ADD, VIRGINIA: Step.UNTAG}
     run = Run(steps, Observed(ARN, claims=owned(VIRGINIA)), Aws(replicate=REJECTED))
-    assert not run.apply()
+    run.apply()
     assert run.aws.calls[-1] == f"untag {VIRGINIA}"
     assert run.attempts[PARIS].rejected is Step.ADD
 
@@ -121,20 +121,20 @@ def test_a_replica_that_is_replicated_again_is_still_the_one_that_was_added() ->
     observed = Observed(ARN, listed(PARIS, "Failed"), owned(PARIS))
     run = Run({PARIS: Step.REPLICATE}, observed, Aws())
     run.attempts[PARIS].added = True
-    assert run.apply()
+    run.apply()
     assert run.attempts[PARIS].added
     assert run.attempts[PARIS].repairs == 1
 
 
 def test_a_secret_that_disappears_before_a_call_is_not_done() -> None:
     run = Run({PARIS: Step.REMOVE}, Observed(ARN, listed(PARIS), owned(PARIS)), Aws(remove=SecretNotFoundError("no")))
-    assert not run.apply()
+    run.apply()
     assert run.attempts[PARIS].rejected is None
 
 
 def test_a_replica_that_disappears_before_it_is_promoted_counts_as_rejected() -> None:
     run = Run({PARIS: Step.PROMOTE}, Observed(ARN, listed(PARIS), owned(PARIS)), Aws(promote=SecretNotFoundError("no")))
-    assert not run.apply()
+    run.apply()
     assert run.attempts[PARIS].rejected is Step.PROMOTE
     assert not run.attempts[PARIS].promoted
 
@@ -143,7 +143,7 @@ def test_promotion_and_untagging_are_noted() -> None:
     observed = Observed(ARN, listed(PARIS), owned(PARIS) | owned(VIRGINIA))
     run = Run({PARIS: Step.PROMOTE, VIRGINIA: Step.UNTAG}, observed, Aws())
     run.attempts[VIRGINIA].owners = ("Replication",)
-    assert run.apply()
+    run.apply()
     assert run.aws.calls == [f"promote {PARIS}", f"untag {VIRGINIA}"]
     assert run.attempts[PARIS].promoted is True
     assert run.attempts[VIRGINIA].owners == ()
@@ -152,11 +152,11 @@ def test_promotion_and_untagging_are_noted() -> None:
 @pytest.mark.parametrize(("origin", "call"), [(Origin.ADOPTED, f"{PARIS} its-key"), (Origin.CREATED, PARIS)])
 def test_only_an_adopted_replica_is_repaired_with_its_own_key(origin: Origin, call: str) -> None:
     run = Run({PARIS: Step.REPLICATE}, Observed(ARN, listed(PARIS, "Failed", "its-key"), owned(PARIS, origin)), Aws())
-    assert run.apply()
+    run.apply()
     assert run.aws.calls == [f"replicate {call}"]
 
 
 def test_an_adopted_replica_that_is_gone_is_added_with_the_declared_key() -> None:
     run = Run({PARIS: Step.ADD}, Observed(ARN, claims=owned(PARIS, Origin.ADOPTED)), Aws())
-    assert run.apply()
+    run.apply()
     assert run.aws.calls == [f"tag {PARIS}", f"replicate {PARIS}"]

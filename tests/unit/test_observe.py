@@ -148,6 +148,9 @@ def test_an_alias_that_kms_does_not_explain_is_an_error_with_awss_message(kind: 
     aws = Aws(described("key-1"), kind("NotFoundException: no alias (call)", "NotFoundException: no alias"))
     with pytest.raises(kind) as error:
         observer(aws, eu_west_3="alias/app").observe(ARN)
-    assert str(error.value).startswith("eu-west-3: KMS did not return the key behind alias/app")
-    assert str(error.value).endswith("or allow kms:DescribeKey. NotFoundException: no alias (call)")
+    reason = str(error.value)
+    assert reason.startswith("eu-west-3: KMS did not return the key behind alias/app")
+    assert reason.endswith(
+        "Allow kms:DescribeKey, or set KmsKeyId to the key's ARN. NotFoundException: no alias (call)"
+    )
     assert error.value.aws_message == "NotFoundException: no alias"

@@ -81,11 +81,11 @@ OWN = "this is the primary's own Region; list only other Regions"
 @pytest.mark.parametrize(
     ("properties", "message"),
     [
-        ({"SecretId": None}, f"SecretId is None: {SECRET}, 1 to 2048 characters"),
+        ({"SecretId": None}, f"SecretId is missing: {SECRET}, 1 to 2048 characters"),
         ({"SecretId": ""}, f"SecretId is '': {SECRET}, 1 to 2048 characters"),
         ({"SecretId": "x" * 2049}, f"SecretId is {'x' * 2049!r}: {SECRET}, 1 to 2048 characters"),
         ({"SecretId": "arn:s3"}, f"SecretId is 'arn:s3': this is not the ARN of a secret; {SECRET}"),
-        ({"regions": None}, f"ReplicaRegions is None: {LIST}"),
+        ({"regions": None}, f"ReplicaRegions is missing: {LIST}"),
         ({"regions": "eu-west-3"}, f"ReplicaRegions is 'eu-west-3': {LIST}"),
         ({"regions": ["Europe"]}, f"ReplicaRegions[0].Region is 'Europe': {NAME}"),
         (
