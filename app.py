@@ -9,10 +9,11 @@ Context, all of it optional (`cdk deploy -c secretId=app/database -c replicaRegi
     replicaRemovalPolicy: Delete, Retain or Promote.
 Any other key is rejected, except the CDK's own.
 
-Each secret has its own stack, so no deployment touches the replicas of another secret. The stack of `app/database` is
-`ReplicatedSecret-app-database`. If a name is too long for a stack name, or has characters other than letters, digits
-and single slashes (as in `app-database`), a digest of it is added. An ARN gives the same stack as the name in it,
-unless it belongs to another Region or account. The secret that the app creates is in the stack `ReplicatedSecret`.
+Each secret has its own stack, so no deployment touches the replicas of another secret, unless `stackName` names that
+secret's stack. The stack of `app/database` is `ReplicatedSecret-app-database`. If a name is too long for a stack name,
+or has characters other than letters, digits and single slashes (as in `app-database`), a digest of it is added. An ARN
+gives the same stack as the name in it, unless it belongs to another Region or account, or ends in what may be a word
+instead of a suffix (`-secret`). The secret that the app creates is in the stack `ReplicatedSecret`.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9]+(/[A-Za-z0-9]+)*")
 _NAME = re.compile(r"[A-Za-z0-9/_+=.@!-]{1,512}")
 _ARN = re.compile(r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@!-]+")
 _SUFFIX = re.compile(r"-[A-Za-z0-9]{6}$")
+# What looks like a suffix may be the end of a name.
+_WORD = re.compile(r"-([a-z]{6}|[A-Z]{6}|[0-9]{6})$")
 _REGIONS_ALLOWED = (
     'expected Regions such as eu-west-3,us-east-1, a JSON list such as ["eu-west-3"] or '
     '[{"Region": "eu-west-3", "KmsKeyId": "alias/app"}], '
@@ -88,6 +91,12 @@ def build(app: cdk.App, environment: cdk.Environment) -> cdk.Stack:
     secret_id, name, regions, force, policy = (app.node.try_get_context(key) for key in _CONTEXT)
     _validate(secret_id, name)
     stack = cdk.Stack(app, name or name_of_stack(secret_id, environment.region, environment.account), env=environment)
+    if name and secret_id is None:
+        cdk.Annotations.of(stack).add_warning_v2(
+            "cdk-replicated-secret:stackName",
+            f"stackName is {name}, and secretId is not set: if that stack replicates an existing secret, this "
+            "deployment switches it to a new secret, and removes the replicas of the existing one",
+        )
     ReplicatedSecret(
         stack,
         "Secret",
@@ -111,7 +120,8 @@ def name_of_stack(secret_id: str | None, region: str | None, account: str | None
         return STACK
     place, _, name = secret_id.rpartition(":")
     if place:
-        name = _SUFFIX.sub("", name)
+        # The colon, which no name has, gives it a dedicated stack.
+        name = f"{name}:" if _WORD.search(name) else _SUFFIX.sub("", name)
         of_region, of_account = place.split(":")[3:5]
         if (of_region, of_account) != (region, account):
             name = f"{of_region}:{of_account}:{name}"

@@ -8,6 +8,7 @@ import math
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -15,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from .secrets_manager import Delays
-from .server import HOST, clean_environment, environment, free_port, is_listening
+from .server import HOST, clean_environment, environment
 
 _SDK = Path(__file__).parent.parent / "node_modules" / "@aws-sdk"
 _LAST_PORT = 65535
@@ -36,12 +37,14 @@ def main() -> None:
     parser.add_argument("--auth", action="store_true", help="enforce IAM policies, except for root's calls")
     arguments = parser.parse_args()
     if not (math.isfinite(arguments.speed) and arguments.speed > 0):
-        parser.error(f"--speed is {arguments.speed}: give a number above 0")
+        parser.error(f"the speed is {arguments.speed}: give a number above 0")
     if not 0 <= arguments.port <= _LAST_PORT:
-        parser.error(f"--port is {arguments.port}: give 1 to {_LAST_PORT}, or 0 for any free one")
-    if arguments.port and is_listening(arguments.port):
-        parser.error(f"--port {arguments.port} is in use: give another, or 0 for any free one")
-    port = arguments.port or free_port()
+        parser.error(f"the port is {arguments.port}: give 1 to {_LAST_PORT}, or 0 for any free one")
+    try:
+        listener = socket.create_server((HOST, arguments.port))
+    except OSError as error:
+        parser.error(f"port {arguments.port} cannot be used ({os.strerror(error.errno)}): give another, or 0 for any free one")
+    port = listener.getsockname()[1]
     # MiniStack reads its settings from the environment when it is imported. Lambdas inherit the whole environment.
     inherited = clean_environment()
     os.environ.clear()
@@ -56,7 +59,7 @@ def main() -> None:
         tempfile.tempdir = os.environ["TMPDIR"] = os.environ["STATE_DIR"] = scratch
         _bring_sdk(Path(scratch))
         try:
-            asyncio.run(_serve(port, 1 / arguments.speed, until_eof=arguments.until_eof))
+            asyncio.run(_serve(listener, 1 / arguments.speed, until_eof=arguments.until_eof))
         except KeyboardInterrupt:
             sys.exit(130)
 
@@ -71,7 +74,7 @@ def _bring_sdk(scratch: Path) -> None:
     (modules / "@aws-sdk").symlink_to(_SDK)
 
 
-async def _serve(port: int, scale: float, *, until_eof: bool) -> None:
+async def _serve(listener: socket.socket, scale: float, *, until_eof: bool) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
 
@@ -80,7 +83,7 @@ async def _serve(port: int, scale: float, *, until_eof: bool) -> None:
     # MiniStack has read it. In the Lambdas, Powertools would read it too.
     os.environ.pop("LOG_LEVEL")
     config = Config()
-    config.bind = [f"{HOST}:{port}"]
+    config.bind = [f"fd://{listener.fileno()}"]
     config.accesslog = None
     config.graceful_timeout = 0.2  # clients keep connections open that no one uses
     config.loglevel = "WARNING"
@@ -95,7 +98,8 @@ async def _serve(port: int, scale: float, *, until_eof: bool) -> None:
     else:
         pace = f"{1 / scale:g} times as fast as AWS" if scale != 1 else "at AWS's speed"
         print(f"Local AWS, replicating {pace}. Press Ctrl-C to stop.\n")
-        print("\n".join(f"export {name}={value}" for name, value in environment(port).items()), flush=True)
+        variables = environment(listener.getsockname()[1])
+        print("\n".join(f"export {name}={value}" for name, value in variables.items()), flush=True)
     await serve(app(Delays().scaled(scale)), config, shutdown_trigger=stop.wait)
     _leave(with_group=until_eof)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as sm
 from constructs import Construct, IConstruct
 
@@ -65,3 +66,33 @@ def check_reader(path: str, grantee: iam.IGrantable, primary: sm.ISecret, instea
             f"the primary's generated name: {instead}set cross_region_references=True in both stacks, "
             "each with its Region in env, or give the secret a secret_name"
         )
+
+
+def check_reader_of_key(path: str, grantee: iam.IGrantable, key: kms.IKey | None) -> None:
+    """Check that the policy of the primary's key, if the app creates the key, can name a reader's role.
+
+    Args:
+        path: The path of the construct that is read, for the message.
+        grantee: The reader.
+        key: The primary's key.
+
+    Raises:
+        ValueError: If the reader's stack is in another Region or account, and its role's name is generated.
+    """
+    reader = stack_of(grantee)
+    if reader is None or not isinstance(key, kms.Key) or Stack.of(key).environment == reader.environment:
+        return
+    role: Any = grantee.grant_principal
+    if not _has_known_name(Stack.of(key), role):
+        raise ValueError(
+            f"{path}: the grantee is in {reader.node.path}, a stack in {place(reader)}, and the policy of the "
+            "primary's key cannot name its role: grant only the replica, with replica(...).grant_read(...), or give "
+            "the role a role_name and omit cross_region_references"
+        )
+
+
+def _has_known_name(stack: Stack, role: Any) -> bool:
+    try:
+        return isinstance(stack.resolve(getattr(role, "role_name", "")), str)
+    except RuntimeError:
+        return False

@@ -31,8 +31,8 @@ from .props import ReplicaRegion
 # The API's own pattern.
 _REGION = re.compile(r"([a-z]+-)+\d+")
 _KEY = re.compile(
-    "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32}|alias/[a-z0-9/_-]+|arn:[^:]+:kms:[^:]+:[^:]+:(key|alias)/.+",
-    re.IGNORECASE,
+    "(?i:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})|mrk-[0-9a-f]{32}|alias/[A-Za-z0-9/_-]+"
+    "|arn:[^:]+:kms:[^:]+:[^:]+:(key|alias)/.+"
 )
 # How an element of a list token starts. Only the whole list can be resolved.
 _LIST_MARK = "#{Token["

@@ -17,7 +17,7 @@ from .conflicts import ReplicaConflicts
 from .forms import as_list, in_each_case, may_be_removed
 from .keys import grant_decrypt
 from .permissions import statements
-from .places import check_reader
+from .places import check_reader, check_reader_of_key
 from .primary import environment, primary_key, secret_id
 from .props import ReplicaRegion, ReplicaRemovalPolicy
 from .provider import IReplicationProvider, ReplicationProvider
@@ -220,7 +220,7 @@ class ReplicatedSecret(Construct):
             TypeError: If ``regions`` is not a list.
             ValueError: If the secret is not replicated to one of the Regions; if ``regions`` is omitted although the
                 declared Regions are known only at deployment; or if the CDK cannot refer to the primary from the
-                grantee's stack.
+                grantee's stack, or to the grantee from the primary's key.
 
         Example::
 
@@ -238,6 +238,7 @@ class ReplicatedSecret(Construct):
             )
         instead = "grant only the replica, with replica(...).grant_read(...), and "
         check_reader(self.node.path, grantee, self.secret, instead)
+        check_reader_of_key(self.node.path, grantee, self.secret.encryption_key)
         names = [replica.region for replica in self._replicas] if regions is None else regions
         readable = [self.replica(region) for region in names]
         grant = self.secret.grant_read(grantee)

@@ -127,7 +127,7 @@ def _name_taken(region: str, name: str | None, *, force: bool) -> Advice:
         else f"delete that secret {delete}, or set ForceOverwriteReplicaSecret to true to overwrite it"
     )
     scheduled = (
-        "If it is scheduled for deletion, that command deletes it immediately. To save its value first, restore it "
+        "If it is scheduled for deletion, only that command frees the name. To save its value first, restore it "
         f"(aws secretsmanager restore-secret --region {region} --secret-id {name})"
     )
     return Advice(_FEW if force else 0, f"{way}. {scheduled}")

@@ -9,7 +9,7 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
-from aws_cdk.assertions import Template
+from aws_cdk.assertions import Annotations, Match, Template
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -175,6 +175,20 @@ def test_two_secrets_never_have_one_stack(secret_ids: set[str]) -> None:
 @pytest.mark.parametrize("name", ["app/database", "prod-database", "rds!cluster-1", "x" * 512])
 def test_a_secrets_arn_and_its_name_are_one_stack(name: str) -> None:
     assert stack_name(f"{ARN}{name}-AbCdEf") == stack_name(name)
+
+
+@pytest.mark.parametrize("word", ["secret", "APIKEY", "202411"])
+def test_an_arn_that_may_end_in_a_word_never_has_the_stack_of_another_secret(word: str) -> None:
+    ids = (f"{ARN}app/my-{word}", f"app/my-{word}", "app/my", f"{ARN}app/my")
+    assert len({stack_name(secret_id) for secret_id in ids}) == 3
+
+
+def test_a_stack_name_without_a_secret_warns_that_the_stack_may_switch() -> None:
+    switches = Match.string_like_regexp("switches it to a new secret")
+    alone = Annotations.from_stack(build({"stackName": "Mine"}))
+    assert alone.find_warning("*", switches)
+    with_a_secret = Annotations.from_stack(build({"stackName": "Mine", "secretId": "app/database"}))
+    assert not with_a_secret.find_warning("*", switches)
 
 
 def test_secrets_of_one_name_elsewhere_have_stacks_of_their_own() -> None:

@@ -168,6 +168,35 @@ def test_a_reader_in_another_region_may_be_granted_a_named_primary(
     app.synth()
 
 
+@pytest.mark.parametrize("cross_region_references", [False, True])
+@pytest.mark.parametrize("role_name", [None, "reader"])
+def test_a_reader_in_another_region_needs_a_name_for_the_policy_of_the_primarys_key(
+    role_name: str | None, cross_region_references: bool
+) -> None:
+    app = cdk.App()
+    home, paris = (
+        cdk.Stack(
+            app,
+            region,
+            env=cdk.Environment(account=ACCOUNT, region=region),
+            cross_region_references=cross_region_references,
+        )
+        for region in ("us-west-2", "eu-west-3")
+    )
+    secret = sm.Secret(home, "Secret", secret_name="app/database", encryption_key=kms.Key(home, "Key"))
+    replicated = ReplicatedSecret(home, "Database", secret=secret, regions=["eu-west-3"])
+    role = iam.Role(paris, "Reader", assumed_by=iam.AccountRootPrincipal(), role_name=role_name)
+    replicated.replica("eu-west-3").grant_read(role)
+    if role_name and not cross_region_references:
+        replicated.grant_read(role)
+    else:
+        with pytest.raises(
+            ValueError, match="the policy of the primary's key cannot name its role: grant only the rep"
+        ):
+            replicated.grant_read(role)
+    app.synth()
+
+
 def test_credentials_from_a_replica_name_the_way_that_works(stack: cdk.Stack, paris: cdk.Stack) -> None:
     """RDS attaches the secret of Credentials.from_secret, and a replica cannot be attached."""
     secret = sm.Secret.from_secret_name_v2(stack, "Secret", "app/database")
@@ -310,3 +339,8 @@ def test_the_replica_has_a_key_of_any_form(stack: cdk.Stack, form: str) -> None:
     assert found
     assert stack.resolve(found.key_arn) == stack.resolve(key)
     Template.from_stack(stack)
+
+
+def test_an_alias_begins_with_alias_in_small_letters(stack: cdk.Stack) -> None:
+    with pytest.raises(ValueError, match="Alias/app"):
+        ReplicatedSecret(stack, "Database", regions=[ReplicaRegion("eu-west-3", encryption_key="Alias/app")])

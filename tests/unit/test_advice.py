@@ -61,7 +61,7 @@ def test_a_taken_name_has_two_ways_out_also_if_its_secret_is_scheduled_for_delet
     reason = advised("Replication failed: Secret name app/db already exists in region eu-west-3.", force=force)
     assert "aws secretsmanager delete-secret --region eu-west-3 --secret-id app/db --force-delete" in reason
     assert "its value is lost" in reason
-    assert "If it is scheduled for deletion, that command deletes it immediately" in reason
+    assert "If it is scheduled for deletion, only that command frees the name" in reason
     assert "(aws secretsmanager restore-secret --region eu-west-3 --secret-id app/db)" in reason
     assert ("set ForceOverwriteReplicaSecret" in reason) != force
 
