@@ -48,7 +48,7 @@ check: lint test ## Check what a pull request needs: style, types, imports and e
 
 test: setup build/awscli-venv/done ## Run every test (TESTS=tests/unit runs some)
 	@echo "Running $(or $(TESTS),every test: about eight minutes)"
-	@$(BIN)/python -m pytest --numprocesses 4 --dist loadgroup $(TESTS)
+	@$(BIN)/python -m pytest --numprocesses 5 --dist loadgroup $(TESTS)
 
 soak: setup ## Run randomized stack histories and events for MINUTES=10 (SEED=... repeats one round)
 	@echo "Running randomized histories and events: $(if $(SEED),one round and minutes to shorten what fails,$(or $(MINUTES),10) minutes and a line for each round)"
