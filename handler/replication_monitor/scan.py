@@ -19,7 +19,7 @@ from .judge import deleted, has_replicas, judge, not_listed, not_read, to_ask
 from .model import Entry, Finding, InRegion, Rules, Secret
 from .ports import Secrets
 
-THREADS = 16
+THREADS = 8
 # Secrets that are being read or waiting to be: this limits a scan's memory, however many secrets there are.
 _WINDOW = 4 * THREADS
 # After so many failures in a row, a Region is not asked again in this scan: each one takes seconds.
