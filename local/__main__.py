@@ -43,7 +43,8 @@ def main() -> None:
     try:
         listener = socket.create_server((HOST, arguments.port))
     except OSError as error:
-        parser.error(f"port {arguments.port} cannot be used ({os.strerror(error.errno or 0)}): give another, or 0 for any free one")
+        reason = os.strerror(error.errno or 0)
+        parser.error(f"port {arguments.port} cannot be used ({reason}): give another, or 0 for any free one")
     port = listener.getsockname()[1]
     # MiniStack reads its settings from the environment when it is imported. Lambdas inherit the whole environment.
     inherited = clean_environment()
