@@ -282,6 +282,16 @@ def test_a_dropped_region_is_planned_beside_the_declared_ones() -> None:
     assert made.steps == {"eu-west-3": Step.NOTHING, "us-east-1": Step.PROMOTE}
 
 
+def test_tags_are_removed_last() -> None:
+    claims = {"eu-west-3": ADOPTED, "us-east-1": CREATED}
+    for there, steps in (
+        (ReplicaState.REPLICA, {"eu-west-3": Step.WAIT, "us-east-1": Step.REMOVE}),
+        (ReplicaState.STANDALONE, dict.fromkeys(claims, Step.UNTAG)),
+    ):
+        observation = seen(claims, dict.fromkeys(claims, IN_SYNC), {"us-east-1": there})
+        assert planned(Desired(US), observation).steps == steps
+
+
 def test_the_regions_of_a_step_are_sorted() -> None:
     made = Plan({"us-east-1": Step.ADD, "sa-east-1": Step.WAIT, "eu-west-3": Step.ADD}, {})
     assert made.regions(Step.ADD) == ["eu-west-3", "us-east-1"]
