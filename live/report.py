@@ -123,7 +123,7 @@ class Report:
         else:
             said.append(tested(dialects_of(values, moot)))
             if unknown := [row for row in moot if row in kinds()]:
-                said.append(f"That is so with every value of {', '.join(unknown)}.")
+                said.append(f"This holds for every value of {', '.join(unknown)}.")
             if set(kinds()) - {row for row, value in values.items() if value} - set(moot):
                 said.append("For what is not settled, the default is assumed.")
         if facts := [row for row in self.wrong if row.startswith("F")]:

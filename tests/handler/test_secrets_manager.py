@@ -99,7 +99,7 @@ def test_a_truncated_response_is_retryable() -> None:
         def describe_secret(self, **_: object) -> dict[str, Any]:
             return {"ResponseMetadata": {"HTTPStatusCode": 200}}
 
-    with pytest.raises(UnavailableError, match="the response has no ARN"):
+    with pytest.raises(UnavailableError, match=r"has no ARN \(describe_secret in us-west-2 on app/database\)"):
         Boto3SecretsManager(PRIMARY, lambda *_: CutShort()).describe("app/database")
 
 

@@ -118,7 +118,9 @@ def test_credentials_and_regions_that_do_not_work_are_said_to_be_suspect(
 def test_a_home_that_is_not_enabled_is_rejected() -> None:
     cloud = Cloud()
     account = Account(cloud.connect, cloud.clock, "run", helper.DISABLED, REPLICAS)
-    with pytest.raises(PreflightError, match="AWS_REGION is 'eu-south-2': expected an enabled Region"):
+    with pytest.raises(
+        PreflightError, match="AWS_REGION is 'eu-south-2': expected an enabled Region, such as eu-west-3"
+    ):
         preflight.regions(account)
 
 

@@ -85,7 +85,7 @@ def test_the_report_names_the_dialect(report: Report) -> None:
         "call can tell what removing it would do to the promoted secret."
     )
     assert report.verdict[2].startswith("The handler is tested under these values")
-    assert report.verdict[3] == "That is so with every value of U14."
+    assert report.verdict[3] == "This holds for every value of U14."
     assert len(report.verdict) == 4
     assert set(report.data["timings"]) == {"InSync", "gone"}
     assert 3 <= report.data["timings"]["InSync"]["median"] <= 4
